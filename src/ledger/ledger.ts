@@ -1,0 +1,62 @@
+/**
+ * What maildrain knows of the messages of one mailbox at one destination. The sink that holds the data keeps the
+ * ledger and commits both together; this contract is the view that source and pipeline have of it.
+ */
+
+/** Durable, set aside durably, or deliberately left on the server; then absent from a complete look. */
+export type LedgerState = 'delivered' | 'deadLettered' | 'kept' | 'gone'
+
+/**
+ * Why a message is left on the server. `filtered`, `rejected` and `oversize` hold until the fingerprint of what
+ * decided changes; `suspect`, `unreadable` and `undeletable` are tried again once in each run.
+ */
+export type KeptReason =
+  'filtered' | 'rejected' | 'oversize' | 'suspect' | 'unreadable' | 'undeletable'
+
+/** One entry, the same shape in every ledger. */
+export interface LedgerEntry {
+  /** K, or `u/…` where the whole bytes were never had (src/identity.ts). */
+  readonly key: string
+  /** One character a byte (latin1); null where the server has none. */
+  readonly uidl: string | null
+  readonly listedOctets: number
+  /** Octets that came; null where the whole bytes were never had. */
+  readonly octets: number | null
+  /** Lower-case hex; null where the whole bytes were never had. */
+  readonly sha256: string | null
+  readonly headerSha256: string | null
+  readonly state: LedgerState
+  /** The state before `gone`, to which a message listed again returns; null in every other state. */
+  readonly was: Exclude<LedgerState, 'gone'> | null
+  readonly reason: KeptReason | null
+  /** Of the configuration that decided to keep; null where none did. */
+  readonly fingerprint: string | null
+  /** Failed attempts to read or to delete. */
+  readonly attempts: number
+  /** Further numbers with equal bytes under this UIDL: the entry answers for 1 + copies numbers. */
+  readonly copies: number
+  /** Where the destination put it, in the sink's own notation (Kafka: `partition:offset`); filled in by the sink. */
+  readonly place: string | null
+  /** Wall clock of the last change of state, ms since 1970 UTC. */
+  readonly at: number
+  /** Wall clock when a complete look first missed it, ms since 1970 UTC. */
+  readonly goneAt: number | null
+}
+
+/** Reads only: changes travel in batches (`Sink.write`), so that they commit with the data. */
+export interface Ledger {
+  /** All entries under this UIDL, in any state. */
+  byUidl(uidl: string): readonly LedgerEntry[]
+  get(key: string): LedgerEntry | undefined
+  /**
+   * False when the entry says `delivered` and the destination can tell that it no longer holds the record (expired,
+   * removed): such a message is not known, and is delivered again before it may be deleted.
+   */
+  holds(entry: LedgerEntry): boolean
+  /** Every entry that is not `gone`. Read once a run, to find out which are gone. */
+  present(): Iterable<LedgerEntry>
+  /** Keys of entries gone since before `time` (ms since 1970 UTC): candidates for tombstones. */
+  goneBefore(time: number): Iterable<string>
+  /** How many entries, whatever their state. */
+  readonly size: number
+}

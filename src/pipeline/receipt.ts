@@ -1,0 +1,71 @@
+/**
+ * What a drain did, in numbers that must add up.
+ */
+import { EXIT, MaildrainError } from '../errors.ts'
+
+/** All counts are messages but `deleted`, `verifiedGone`, `remaining` and `copies`, which are message-numbers. */
+export interface Receipt {
+  readonly mailbox: string
+  readonly destination: string
+  /** Identities listed in this run, each counted once. */
+  readonly seen: number
+  /** Written by this run, durable. */
+  readonly delivered: number
+  /** Durable at the destination since an earlier run. */
+  readonly alreadyDelivered: number
+  /** Left on the server because a transform answered with nothing. */
+  readonly filtered: number
+  /** Set aside durably. */
+  readonly deadLettered: number
+  /** Left on the server for any other reason. */
+  readonly kept: number
+  /** Removed by others before maildrain had them. */
+  readonly vanished: number
+  /** Further numbers with equal bytes under the same unique-id; outside the sum. */
+  readonly copies: number
+  /** Numbers whose DELE the server accepted in a session that went to QUIT. */
+  readonly deleted: number
+  /** Of `deleted`: absent from a later complete look. */
+  readonly verifiedGone: number
+  /** Numbers that the last complete look still showed. */
+  readonly remaining: number
+  /** Raw octets delivered by this run. */
+  readonly bytes: number
+  readonly sessions: number
+  readonly seconds: number
+  /** What the destination's acknowledgement means. */
+  readonly durability: string
+}
+
+/** Refuses a receipt whose numbers do not add up: that would be a message nobody answers for. */
+export function assertIdentity(receipt: Receipt): void {
+  const { seen, delivered, alreadyDelivered, filtered, deadLettered, kept, vanished } = receipt
+  const sum = delivered + alreadyDelivered + filtered + deadLettered + kept + vanished
+  if (seen !== sum)
+    throw new MaildrainError(
+      'MAILDRAIN_INTERNAL',
+      `the receipt does not add up: seen ${seen}, answered for ${sum}; nothing was deleted on its account`,
+    )
+}
+
+/** The exit code of a drain that came to its end. */
+export function exitCodeOf(receipt: Receipt): number {
+  return receipt.kept > 0 || receipt.deadLettered > 0 ? EXIT.messagesKept : EXIT.drained
+}
+
+export type Phase = 'connecting' | 'listing' | 'reading' | 'deleting' | 'verifying'
+
+/** A look at a running drain, for progress bars and log lines. */
+export interface Progress {
+  readonly phase: Phase
+  /** Messages that this run has to deal with, as far as known; grows when new mail is found. */
+  readonly messagesTotal: number
+  /** Messages dealt with. */
+  readonly messagesDone: number
+  /** Octets of the messages in `messagesTotal`, by STAT; null before it is known. */
+  readonly bytesTotal: number | null
+  /** Octets of the messages dealt with. */
+  readonly bytesDone: number
+  readonly deleted: number
+  readonly sessions: number
+}

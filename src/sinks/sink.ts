@@ -1,0 +1,82 @@
+/**
+ * The contract of a destination. A custom sink is one file that implements `Sink`.
+ */
+import type { Clock } from '../clock.ts'
+import type { Ledger, LedgerEntry } from '../ledger/ledger.ts'
+import type { Logger } from '../logger.ts'
+import type { MailRecord } from '../message.ts'
+
+/**
+ * What a resolved `write` has survived: replication (Kafka acks=all), a database commit, fsync of file and
+ * directory. `none` cannot be combined with deletion.
+ */
+export type Durability = 'replicated' | 'committed' | 'fsynced' | 'none'
+
+/** What a consumer of the destination sees after a crash. */
+export type Guarantee = 'exactly-once' | 'idempotent' | 'at-least-once'
+
+export interface SinkContext {
+  /** Mailbox id (src/identity.ts). */
+  readonly mailbox: string
+  /** Will messages be deleted from the server once durable? */
+  readonly deletion: boolean
+  /** Raw octets above which a message is not asked for. */
+  readonly maxMessageBytes: number
+  /** Local directory for locks and scratch files; exists, mode 0700. */
+  readonly stateDir: string
+  readonly log: Logger
+  readonly clock: Clock
+  readonly signal: AbortSignal
+}
+
+export interface SinkRecord {
+  /** K for a message's first record, `K.1`, `K.2` … for further ones: stable over redelivery. */
+  readonly key: string
+  readonly value: MailRecord
+}
+
+/** A message as one unit: its records and its one ledger entry are durable together or not at all. */
+export interface BatchMessage {
+  /** The entry as it shall stand after the commit; the sink fills in `place`. */
+  readonly entry: LedgerEntry
+  /** Empty when only the ledger changes (kept, gone, listed again, a further copy). */
+  readonly records: readonly SinkRecord[]
+}
+
+export interface Batch {
+  readonly messages: readonly BatchMessage[]
+  /** Ledger keys to forget in the same commit. */
+  readonly tombstones: readonly string[]
+}
+
+export interface WriteOptions {
+  readonly signal: AbortSignal
+}
+
+/**
+ * - `open` may be called once; it takes the fence, so that no other drainer of this mailbox and destination can commit
+ *   any more, and reads the ledger. It proves that the destination is the one the ledger speaks of.
+ * - `write` resolves when every record and entry of the batch is durable. It rejects with `BatchError` when exactly
+ *   the listed messages are not, or with another `MaildrainError` when none is claimed. An outcome that is not known
+ *   (a lost commit reply) the sink settles by reading before it answers. Not called again before it has settled.
+ * - A retryable error is an outage: the same batch is written again later. All other errors end the drain.
+ * - `close` releases everything, flushes nothing that was not acknowledged, and may be called in any state.
+ */
+export interface Sink {
+  readonly name: string
+  /** The destination as the receipt shows it; never holds a secret. */
+  readonly destination: string
+  readonly durability: Durability
+  readonly guarantee: Guarantee
+  readonly maxInFlight: number
+  /** For the receipt, once open: durability with what limits it, e.g. `replicated (1 replica)`. */
+  readonly durabilityNote?: string
+  /** Once open: raw octets above which a record cannot be written, asked of the destination. */
+  readonly maxRecordBytes?: number
+  /** Once open, of a sink that keeps the ledger itself. */
+  readonly ledger?: Ledger
+  open(context: SinkContext): Promise<void>
+  write(batch: Batch, options: WriteOptions): Promise<void>
+  close(): Promise<void>
+  healthcheck?(): Promise<void>
+}

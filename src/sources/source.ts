@@ -1,0 +1,68 @@
+/**
+ * The contract of a source: a Readable of deliveries, the mailbox it reads, and the counts it can answer for.
+ */
+import type { Readable } from 'node:stream'
+import type { Clock } from '../clock.ts'
+import type { Ledger, LedgerEntry } from '../ledger/ledger.ts'
+import type { Logger } from '../logger.ts'
+import type { RawMessage } from '../message.ts'
+import type { MessageUnit, Verdict } from '../pipeline/delivery.ts'
+import type { Progress } from '../pipeline/receipt.ts'
+
+/** Bytes that may be in flight; credit for a whole message is taken before it is asked for. */
+export interface ByteBudget {
+  readonly capacity: number
+  readonly free: number
+  /** Takes `bytes` now, or answers false. More than the capacity is given only when nothing else is out. */
+  tryTake(bytes: number): boolean
+  /** Takes `bytes` even beyond the capacity: for a message that outgrows its announced size. */
+  overdraw(bytes: number): void
+  release(bytes: number): void
+  /** Resolves when credit has come back since the call; rejects when the signal aborts. */
+  wait(signal: AbortSignal): Promise<void>
+}
+
+/** How the source's own messages ended, counted once an identity. */
+export type SourceCount =
+  'seen' | 'delivered' | 'alreadyDelivered' | 'filtered' | 'deadLettered' | 'kept' | 'vanished'
+
+export interface SourceContext {
+  readonly ledger: Ledger
+  readonly deletion: boolean
+  /** Raw octets above which a message is not asked for: the least of the drain's limit and the sink's. */
+  readonly maxMessageBytes: number
+  /** Of the configuration that decides what is kept (src/ledger/ledger.ts). */
+  readonly fingerprint: string
+  readonly budget: ByteBudget
+  /** Makes the unit of a message; the source pushes it as a delivery. */
+  unit(message: RawMessage, onSettled: (verdict: Verdict) => void): MessageUnit
+  /** Commits ledger entries that go with no record (kept, gone, copies), and forgets others. */
+  commit(entries: readonly LedgerEntry[], tombstones?: readonly string[]): Promise<void>
+  /** Tells the batcher whether waiting longer can bring it more records: true = it cannot. */
+  starved(value: boolean): void
+  progress(update: Partial<Progress>): void
+  readonly clock: Clock
+  readonly random: () => number
+  readonly log: Logger
+  readonly signal: AbortSignal
+}
+
+/** What a source reports at its end; the pipeline makes the receipt of it. */
+export interface SourceReport {
+  readonly counts: Readonly<Record<SourceCount, number>>
+  readonly copies: number
+  readonly deleted: number
+  readonly verifiedGone: number
+  readonly remaining: number
+  readonly bytes: number
+  readonly sessions: number
+}
+
+export interface Source {
+  readonly name: string
+  /** Mailbox id (src/identity.ts). */
+  readonly mailbox: string
+  /** Starts reading. The stream's end says only that the source has nothing more to say; `report` says what it did. */
+  open(context: SourceContext): Readable
+  report(): SourceReport
+}

@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    testTimeout: 30_000,
+    hookTimeout: 180_000,
+    // Two cores is what CI has; more workers only make servers and brokers in the tests slower.
+    maxWorkers: 2,
+    pool: 'forks',
+  },
+})
