@@ -1,0 +1,37 @@
+/** Options of a drain that concern neither source nor sink, declared once. */
+import { z } from 'zod'
+
+const MiB = 1024 * 1024
+
+export const drainTuning = z.strictObject({
+  maxInFlightBytes: z
+    .int()
+    .min(1 * MiB)
+    .max(4096 * MiB)
+    .default(32 * MiB)
+    .describe('Raw bytes in flight between server and destination; credit is taken before RETR.'),
+  maxMessageBytes: z
+    .int()
+    .min(1)
+    .default(24 * MiB)
+    .describe('Raw octets above which a message is not asked for, and kept on the server.'),
+  batchMaxMessages: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(500)
+    .describe('Messages after which a batch is committed.'),
+  lingerMs: z
+    .int()
+    .min(0)
+    .default(200)
+    .describe('Milliseconds that a batch waits for more while nothing is being written.'),
+  sinkPatienceMs: z
+    .int()
+    .min(0)
+    .default(600_000)
+    .describe('Milliseconds that an outage of the destination is waited out in the middle.'),
+})
+
+export interface DrainTuning extends z.input<typeof drainTuning> {}
+export type ResolvedDrainTuning = z.output<typeof drainTuning>

@@ -1,0 +1,97 @@
+/**
+ * Brings batches to the sink and turns its answers into verdicts (G15): an outage is waited out with the same batch; only
+ * a rejection that names a message and repeats with that message alone rejects it.
+ */
+import type { Clock } from '../clock.ts'
+import { sleep } from '../clock.ts'
+import { BatchError, MaildrainError, SinkError, describeError } from '../errors.ts'
+import type { LedgerEntry } from '../ledger/ledger.ts'
+import type { Logger } from '../logger.ts'
+import type { Batch, BatchMessage, Sink } from '../sinks/sink.ts'
+import type { BatchItem } from './batcher.ts'
+import { backoffMs } from './retry.ts'
+
+export interface SinkWriterOptions {
+  readonly sink: Sink
+  /** How long an outage in the middle is waited out, milliseconds. */
+  readonly sinkPatienceMs: number
+  readonly fingerprint: string
+  readonly clock: Clock
+  readonly random: () => number
+  readonly log: Logger
+  readonly signal: AbortSignal
+}
+
+const batchOf = (items: readonly BatchItem[]): Batch => ({
+  messages: items.flatMap((item) => (item.message === undefined ? [] : [item.message])),
+  tombstones: items.flatMap((item) => item.tombstones),
+})
+
+export class SinkWriter {
+  readonly #options: SinkWriterOptions
+
+  constructor(options: SinkWriterOptions) {
+    this.#options = options
+  }
+
+  /** Commits the items and settles each; throws when the drain cannot go on. */
+  async write(items: readonly BatchItem[]): Promise<void> {
+    const failures = await this.#commit(batchOf(items))
+    const withMessage = items.filter((item) => item.message !== undefined)
+    const failed: BatchItem[] = []
+    for (const [index, item] of withMessage.entries()) {
+      if (failures.has(index)) failed.push(item)
+      else item.settle({ kind: 'delivered' })
+    }
+    for (const item of items) if (item.message === undefined) item.settle({ kind: 'delivered' })
+    for (const item of failed) await this.#alone(item)
+  }
+
+  /** A message that was rejected by name is written once more alone; the rest of its batch was the healthy record. */
+  async #alone(item: BatchItem): Promise<void> {
+    const failures = await this.#commit(batchOf([item]))
+    const error = failures.get(0)
+    if (error === undefined || item.message === undefined) {
+      item.settle({ kind: 'delivered' })
+      return
+    }
+    const reason = error.code === 'MAILDRAIN_SINK_RECORD_TOO_LARGE' ? 'oversize' : 'rejected'
+    await this.#commit({ messages: [this.#kept(item.message, reason)], tombstones: [] })
+    item.settle({ kind: 'rejected', reason, error })
+  }
+
+  #kept(message: BatchMessage, reason: 'oversize' | 'rejected'): BatchMessage {
+    const entry: LedgerEntry = {
+      ...message.entry,
+      state: 'kept',
+      reason,
+      fingerprint: this.#options.fingerprint,
+      place: null,
+    }
+    return { entry, records: [] }
+  }
+
+  /** Writes until it is answered; returns the messages that the sink rejected by name. */
+  async #commit(batch: Batch): Promise<ReadonlyMap<number, MaildrainError>> {
+    const { sink, clock, random, log, signal, sinkPatienceMs } = this.#options
+    const started = clock.monotonic()
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await sink.write(batch, { signal })
+        return new Map()
+      } catch (error) {
+        if (error instanceof BatchError) return error.failures
+        if (!(error instanceof MaildrainError)) throw unexpected(sink.name, error)
+        const waited = clock.monotonic() - started
+        if (!error.retryable || signal.aborted || waited >= sinkPatienceMs) throw error
+        log.warn({ code: error.code, attempt, waitedMs: Math.round(waited) }, error.message)
+        await sleep(clock, backoffMs(attempt, { initialMs: 250, maxMs: 15_000 }, random), signal)
+      }
+    }
+  }
+}
+
+const unexpected = (name: string, error: unknown): SinkError =>
+  new SinkError('MAILDRAIN_SINK_REFUSED', `${name} failed: ${describeError(error)}`, {
+    cause: error,
+  })
