@@ -40,3 +40,6 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
     else signal?.addEventListener('abort', stop, { once: true })
   })
 }
+
+/** Chance for jitter, in [0, 1): taken as a parameter like the clock. */
+export const systemRandom = (): number => Math.random()

@@ -10,7 +10,7 @@ import type { Duplex } from 'node:stream'
 import { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { z } from 'zod'
-import { systemClock } from '../clock.ts'
+import { systemClock, systemRandom } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import { ConfigError, MaildrainError } from '../errors.ts'
 import type { Ledger, LedgerEntry } from '../ledger/ledger.ts'
@@ -82,7 +82,7 @@ function fingerprintOf(maxMessageBytes: number, through: readonly Transform[]): 
 }
 
 const defaultStateDir = (): string =>
-  join(process.env['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state'), 'maildrain')
+  join(process.env.XDG_STATE_HOME ?? join(homedir(), '.local', 'state'), 'maildrain')
 
 class DrainRun {
   readonly #options: DrainOptions
@@ -174,7 +174,7 @@ class DrainRun {
     const writer = new SinkWriter({
       sink: this.#options.into,
       ...{ sinkPatienceMs, fingerprint, clock: this.#clock, log: this.#log },
-      random: this.#options.random ?? Math.random,
+      random: this.#options.random ?? systemRandom,
       signal: this.#abort.signal,
     })
     return new Batcher({
@@ -208,7 +208,7 @@ class DrainRun {
         this.#options.onProgress?.(this.#progress)
       },
       clock: this.#clock,
-      random: this.#options.random ?? Math.random,
+      random: this.#options.random ?? systemRandom,
       log: this.#log,
       signal: this.#abort.signal,
     }
