@@ -60,3 +60,12 @@ export interface Ledger {
   /** How many entries, whatever their state. */
   readonly size: number
 }
+
+/**
+ * Does the entry say that the whole message is durable at the destination? Also of mail that is gone, and of mail that the
+ * server would not delete (`undeletable`): such mail is never written again while the destination holds it.
+ */
+export function saysDurable(entry: LedgerEntry): boolean {
+  const state = entry.state === 'gone' ? entry.was : entry.state
+  return state === 'delivered' || state === 'deadLettered' || entry.reason === 'undeletable'
+}

@@ -164,6 +164,10 @@ class DrainRun {
     try {
       const chain: Duplex = composeChain([dedupe(), ...this.#through], stageContext)
       await pipeline(source.open(context), chain, arrivals(), { signal: this.#abort.signal })
+    } catch (error) {
+      // Whoever failed, the source must close its session without QUIT, and wait for nobody.
+      this.#abort.abort(error)
+      throw error
     } finally {
       await batcher.settled()
     }

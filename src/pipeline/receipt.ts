@@ -48,9 +48,10 @@ export function assertIdentity(receipt: Receipt): void {
     )
 }
 
-/** The exit code of a drain that came to its end. */
+/** The exit code of a drain that came to its end: deletions that no look has confirmed are messages kept, too. */
 export function exitCodeOf(receipt: Receipt): number {
-  return receipt.kept > 0 || receipt.deadLettered > 0 ? EXIT.messagesKept : EXIT.drained
+  const { kept, deadLettered, deleted, verifiedGone } = receipt
+  return kept > 0 || deadLettered > 0 || deleted !== verifiedGone ? EXIT.messagesKept : EXIT.drained
 }
 
 export type Phase = 'connecting' | 'listing' | 'reading' | 'deleting' | 'verifying'

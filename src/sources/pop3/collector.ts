@@ -1,0 +1,83 @@
+/**
+ * Collects the bytes of one message within its credit (G8, G10). What outgrows the limit is read on and discarded to its
+ * end, so that the next reply stays in step.
+ */
+import { createHash } from 'node:crypto'
+import type { ByteBudget } from '../source.ts'
+
+export interface Collected {
+  readonly raw: Buffer
+  readonly sha256: string
+  readonly headerSha256: string
+}
+
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+
+/** SHA-256 of the header block with the empty line that ends it; of everything where there is no empty line. */
+function headerDigest(raw: Buffer): string {
+  if (raw.subarray(0, 2).toString('latin1') === '\r\n') return sha256(raw.subarray(0, 2))
+  const end = raw.indexOf('\r\n\r\n')
+  return sha256(end < 0 ? raw : raw.subarray(0, end + 4))
+}
+
+export class Collector {
+  readonly #budget: ByteBudget
+  readonly #maxBytes: number
+  #buffer: Buffer
+  #octets = 0
+  #credit: number
+  #discarding = false
+
+  /**
+   * @param listed octets announced; credit for them was taken already
+   * @param maxBytes above which the message is discarded
+   */
+  constructor(listed: number, budget: ByteBudget, maxBytes: number) {
+    this.#budget = budget
+    this.#maxBytes = maxBytes
+    this.#credit = listed
+    this.#buffer = Buffer.allocUnsafeSlow(listed)
+  }
+
+  /** Octets that came, kept or not. */
+  get octets(): number {
+    return this.#octets
+  }
+
+  /** Bytes of credit that the message holds; to be released once. */
+  get credit(): number {
+    return this.#credit
+  }
+
+  /** It grew past the limit, or past what the budget could bear: there are no whole bytes. */
+  get discarded(): boolean {
+    return this.#discarding
+  }
+
+  add(chunk: Buffer): void {
+    const end = this.#octets + chunk.length
+    if (end > this.#buffer.length && !this.#discarding) this.#grow(end)
+    if (!this.#discarding) chunk.copy(this.#buffer, this.#octets)
+    this.#octets = end
+  }
+
+  finish(): Collected {
+    const raw = this.#buffer.subarray(0, this.#octets)
+    return { raw, sha256: sha256(raw), headerSha256: headerDigest(raw) }
+  }
+
+  #grow(needed: number): void {
+    const size = Math.min(Math.max(needed, this.#buffer.length * 2, 4096), this.#maxBytes)
+    // Many messages that all outgrow their announced size would multiply the budget: past one such message, discard.
+    if (needed > this.#maxBytes || this.#budget.free - (size - this.#credit) < -this.#maxBytes) {
+      this.#discarding = true
+      this.#buffer = Buffer.alloc(0)
+      return
+    }
+    this.#budget.overdraw(size - this.#credit)
+    this.#credit = size
+    const grown = Buffer.allocUnsafeSlow(size)
+    this.#buffer.copy(grown, 0, 0, this.#octets)
+    this.#buffer = grown
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * Opens sessions: connects, logs in, and waits out what passes by itself (G15's counterpart on the mailbox side). A
+ * rejected password is never tried again: servers lock accounts.
+ */
+import { sleep } from '../../clock.ts'
+import { type ErrorCode, MaildrainError } from '../../errors.ts'
+import { backoffMs } from '../../pipeline/retry.ts'
+import { Pop3Client } from '../../pop3/index.ts'
+import type { SourceContext } from '../source.ts'
+import type { ResolvedPop3SourceOptions } from './options.ts'
+
+/** The server is there and asks for patience: waited for even before the first login. */
+const BUSY: readonly ErrorCode[] = [
+  'MAILDRAIN_POP3_MAILDROP_BUSY',
+  'MAILDRAIN_POP3_LOGIN_DELAY',
+  'MAILDRAIN_POP3_SERVER_TEMPORARY',
+]
+
+export class Connector {
+  readonly #options: ResolvedPop3SourceOptions
+  readonly #context: SourceContext
+  #failingSince: number | undefined
+  #attempt = 0
+  #everLoggedIn = false
+  #lastLogin = -Infinity
+  #loginDelayMs = 0
+  #pipelining: 'auto' | 'off'
+
+  constructor(options: ResolvedPop3SourceOptions, context: SourceContext) {
+    this.#options = options
+    this.#context = context
+    this.#pipelining = options.pipelining
+  }
+
+  /** Something came of a session: patience begins anew. */
+  progressed(): void {
+    this.#failingSince = undefined
+    this.#attempt = 0
+  }
+
+  /** Connects and logs in; throws when patience is over or trying again cannot help. */
+  async open(): Promise<Pop3Client> {
+    for (;;) {
+      try {
+        return await this.#tryOpen()
+      } catch (error) {
+        await this.failed(error)
+      }
+    }
+  }
+
+  /** Waits before the next try; throws the error when there is to be none. */
+  async failed(error: unknown): Promise<void> {
+    const { clock, random, log, signal } = this.#context
+    signal.throwIfAborted()
+    if (!(error instanceof MaildrainError) || !error.retryable) throw error
+    if (error.code === 'MAILDRAIN_POP3_DESYNC') this.#pipelining = 'off'
+    const now = clock.monotonic()
+    this.#failingSince ??= now
+    this.#attempt += 1
+    const { openPatienceMs, retryPatienceMs, retryInitialMs } = this.#options
+    const patient = this.#everLoggedIn || BUSY.includes(error.code)
+    const patienceMs = patient ? retryPatienceMs : openPatienceMs
+    const waitMs = backoffMs(this.#attempt, { initialMs: retryInitialMs, maxMs: 60_000 }, random)
+    if (now + waitMs - this.#failingSince > patienceMs) throw error
+    log.warn(
+      { code: error.code, attempt: this.#attempt, waitMs: Math.round(waitMs) },
+      error.message,
+    )
+    await sleep(clock, waitMs, signal)
+  }
+
+  async #tryOpen(): Promise<Pop3Client> {
+    const { clock, signal } = this.#context
+    const early = this.#lastLogin + this.#loginDelayMs - clock.monotonic()
+    if (early > 0) await sleep(clock, early, signal)
+    const client = await Pop3Client.connect(this.#clientOptions(), { clock, signal })
+    try {
+      await client.login()
+    } catch (error) {
+      client.close()
+      throw error
+    }
+    this.#everLoggedIn = true
+    this.#lastLogin = clock.monotonic()
+    this.#loginDelayMs = (client.capabilities.loginDelaySeconds ?? 0) * 1000
+    return client
+  }
+
+  #clientOptions() {
+    const {
+      mailboxId: _mailboxId,
+      sessionMessages: _sessionMessages,
+      quitDeletes: _quitDeletes,
+      openPatienceMs: _openPatienceMs,
+      retryPatienceMs: _retryPatienceMs,
+      retryInitialMs: _retryInitialMs,
+      keepAliveMs: _keepAliveMs,
+      lookDelaysMs: _lookDelaysMs,
+      ...client
+    } = this.#options
+    return { ...client, pipelining: this.#pipelining }
+  }
+}

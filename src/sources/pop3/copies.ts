@@ -1,0 +1,86 @@
+/**
+ * Byte-identical messages under one UIDL are one message: written once, every number deleted (G6). The ledger's entry
+ * counts the further numbers.
+ */
+import type { LedgerEntry } from '../../ledger/ledger.ts'
+import type { RawMessage } from '../../message.ts'
+import type { Verdict } from '../../pipeline/delivery.ts'
+import type { SourceContext } from '../source.ts'
+import type { Tally } from './tally.ts'
+import type { WorkItem } from './work.ts'
+
+interface Original {
+  verdict: Verdict | undefined
+  /** Numbers of this session with these bytes. */
+  numbers: number
+  readonly waiting: ((verdict: Verdict) => void)[]
+}
+
+export class Copies {
+  readonly #context: SourceContext
+  readonly #tally: Tally
+  readonly #originals = new Map<string, Original>()
+  #raising: Promise<unknown> = Promise.resolve()
+
+  constructor(context: SourceContext, tally: Tally) {
+    this.#context = context
+    this.#tally = tally
+  }
+
+  /**
+   * True when an equal message of this session answers for this one; `settled` is then called with its verdict once the
+   * ledger counts the copy. False when this is the first: its verdict must be told by `settle`.
+   */
+  join(message: RawMessage, item: WorkItem, settled: (verdict: Verdict) => void): boolean {
+    const original = this.#originals.get(message.key)
+    if (original === undefined) {
+      const first: Original = { verdict: undefined, numbers: 1, waiting: [] }
+      this.#originals.set(message.key, first)
+      // Numbers that the ledger's entry answered for were not read; this one is beyond them.
+      if (item.extra && !this.#context.deletion) this.#skippedBefore(message.key, first)
+      return false
+    }
+    original.numbers += 1
+    const numbers = original.numbers
+    const answer = (verdict: Verdict) => this.#raise(message.key, numbers, verdict, settled)
+    if (original.verdict) answer(original.verdict)
+    else original.waiting.push(answer)
+    return true
+  }
+
+  settle(key: string, verdict: Verdict): void {
+    const original = this.#originals.get(key)
+    if (original === undefined) return
+    original.verdict = verdict
+    if (original.numbers > 1 && original.waiting.length === 0)
+      this.#raise(key, original.numbers, verdict, () => undefined)
+    for (const answer of original.waiting.splice(0)) answer(verdict)
+  }
+
+  #skippedBefore(key: string, first: Original): void {
+    const entry = this.#context.ledger.get(key)
+    if (entry !== undefined) first.numbers += 1 + entry.copies
+  }
+
+  #raise(
+    key: string,
+    numbers: number,
+    verdict: Verdict,
+    settled: (verdict: Verdict) => void,
+  ): void {
+    // One after the other: each reads the count that the one before has committed.
+    this.#raising = this.#raising
+      .then(() => this.#count(key, numbers))
+      .then(
+        () => settled(verdict),
+        (error: unknown) => settled({ kind: 'errored', error }),
+      )
+  }
+
+  async #count(key: string, numbers: number): Promise<void> {
+    const entry: LedgerEntry | undefined = this.#context.ledger.get(key)
+    if (entry === undefined || numbers <= 1 + entry.copies) return
+    this.#tally.copies += numbers - 1 - entry.copies
+    await this.#context.commit([{ ...entry, copies: numbers - 1 }])
+  }
+}

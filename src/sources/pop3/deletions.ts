@@ -1,0 +1,78 @@
+/**
+ * Follows deletions until they are proven (G7): looks again before it counts that deleted mail is still listed, gives a
+ * message up after three answered sessions, and stops deleting when no DELE has any effect.
+ */
+import type { SourceContext } from '../source.ts'
+import type { Doubt } from './in-doubt.ts'
+import type { Keeper } from './keeper.ts'
+import type { RunState } from './run-state.ts'
+
+/** Answered sessions after which a message that is still listed is given up. */
+const MAX_ROUNDS = 3
+/** Answered sessions in a row in which no accepted DELE had effect. */
+const MAX_INEFFECTIVE = 3
+
+export class Deletions {
+  readonly #context: SourceContext
+  readonly #state: RunState
+  readonly #keeper: Keeper
+  readonly #lookDelaysMs: readonly number[]
+  #repeated = 0
+  #ineffective = 0
+  #stopped = false
+  /** Deletions in doubt when the last look began. */
+  #expected = 0
+
+  constructor(
+    context: SourceContext,
+    state: RunState,
+    keeper: Keeper,
+    lookDelaysMs: readonly number[],
+  ) {
+    this.#context = context
+    this.#state = state
+    this.#keeper = keeper
+    this.#lookDelaysMs = lookDelaysMs
+  }
+
+  /** No accepted DELE had effect: mail is still delivered, and no longer deleted. */
+  get stopped(): boolean {
+    return this.#stopped
+  }
+
+  /** To be called before a look, which removes what is gone. */
+  expect(): void {
+    this.#expected = this.#state.inDoubt.size
+  }
+
+  /**
+   * Some servers show deleted mail for a while after QUIT. Milliseconds after which the look is to be repeated; undefined
+   * when it counts.
+   */
+  lookAgainAfter(still: readonly Doubt[]): number | undefined {
+    const answered = still.some((doubt) => doubt.answered)
+    const waitMs = answered ? this.#lookDelaysMs[this.#repeated] : undefined
+    this.#repeated = waitMs === undefined ? 0 : this.#repeated + 1
+    if (waitMs !== undefined)
+      this.#context.log.info({ messages: still.length, waitMs }, 'deleted mail is still listed')
+    return waitMs
+  }
+
+  /** The look counts. Resolves with the unique-ids of messages that were given up now. */
+  async settle(still: readonly Doubt[]): Promise<ReadonlySet<string>> {
+    const answered = still.filter((doubt) => doubt.answered)
+    for (const doubt of answered) doubt.rounds += 1
+    if (this.#expected > 0)
+      this.#ineffective = answered.length === this.#expected ? this.#ineffective + 1 : 0
+    if (this.#ineffective >= MAX_INEFFECTIVE && !this.#stopped) {
+      this.#stopped = true
+      this.#context.log.error(
+        { sessions: this.#ineffective },
+        'the server accepts DELE and QUIT and deletes nothing: deleting stops',
+      )
+    }
+    const lost = this.#stopped ? still : still.filter((doubt) => doubt.rounds >= MAX_ROUNDS)
+    if (lost.length > 0) await this.#keeper.keepUndeletable(lost)
+    return new Set(lost.flatMap((doubt) => doubt.uidl ?? []))
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * Writes down what is left on the server and why, so that it is stepped over and counted, and forgets what has been gone
+ * for a day. Nothing here lets anything be deleted.
+ */
+import { unfetchedKey } from '../../identity.ts'
+import type { KeptReason, LedgerEntry } from '../../ledger/ledger.ts'
+import type { SourceContext } from '../source.ts'
+import type { Doubt } from './in-doubt.ts'
+import { type RunState, SUSPECT_ATTEMPTS, type Suspect } from './run-state.ts'
+import type { Oversize, Skipped, WorkPlan } from './work.ts'
+
+const DAY_MS = 24 * 60 * 60 * 1000
+const FORGET_CHUNK = 1000
+
+export class Keeper {
+  readonly #context: SourceContext
+  readonly #state: RunState
+
+  constructor(context: SourceContext, state: RunState) {
+    this.#context = context
+    this.#state = state
+  }
+
+  /** Tombstones for what an earlier run saw gone a day ago: never in the run that deleted it (G7). */
+  async forgetGone(): Promise<void> {
+    const { ledger, clock } = this.#context
+    const keys = [...ledger.goneBefore(clock.now() - DAY_MS)]
+    for (let i = 0; i < keys.length; i += FORGET_CHUNK)
+      await this.#context.commit([], keys.slice(i, i + FORGET_CHUNK))
+  }
+
+  /** Counts what the plan steps over, and keeps what is over the limit. */
+  async settlePlan(plan: WorkPlan): Promise<void> {
+    for (const skipped of plan.delivered)
+      this.#state.count(skipped.entry.key, 'alreadyDelivered', skipped.entry.listedOctets)
+    for (const skipped of plan.kept) this.#countKept(skipped)
+    for (const oversize of plan.oversize) await this.#keepOversize(oversize)
+  }
+
+  /** After a session: what grew past the limit, and what was short or refused too often. */
+  async settleSession(): Promise<void> {
+    for (const oversize of this.#state.grown.splice(0)) await this.#keepOversize(oversize)
+    for (const suspect of this.#state.suspects.values())
+      if (suspect.attempts >= SUSPECT_ATTEMPTS) await this.#keepSuspect(suspect)
+  }
+
+  /** A complete look: suspects that are no longer listed were taken by others before maildrain had them. */
+  vanish(isListed: (suspect: Suspect) => boolean): void {
+    for (const suspect of [...this.#state.suspects.values()]) {
+      if (isListed(suspect)) continue
+      const { uidl, listedOctets } = suspect.item
+      this.#state.count(unfetchedKey(uidl ?? '', listedOctets), 'vanished')
+      this.#state.forgetSuspect(suspect)
+    }
+  }
+
+  /** The server answers QUIT and keeps the message all the same. */
+  async keepUndeletable(doubts: readonly Doubt[]): Promise<void> {
+    const { ledger, clock, log } = this.#context
+    const entries: LedgerEntry[] = []
+    for (const doubt of doubts) {
+      this.#state.inDoubt.giveUp(doubt.key)
+      const entry = ledger.get(doubt.key)
+      if (entry === undefined) continue
+      const attempts = entry.attempts + doubt.rounds
+      const kept = { state: 'kept', reason: 'undeletable', at: clock.now(), attempts } as const
+      entries.push({ ...entry, ...kept, was: null, goneAt: null })
+      log.warn(
+        { uidl: doubt.uidl, rounds: doubt.rounds },
+        'the server does not delete this message',
+      )
+    }
+    await this.#context.commit(entries)
+  }
+
+  #countKept({ entry }: Skipped): void {
+    const outcome =
+      entry.state === 'deadLettered'
+        ? 'deadLettered'
+        : entry.reason === 'filtered'
+          ? 'filtered'
+          : 'kept'
+    this.#state.count(entry.key, outcome, entry.listedOctets)
+  }
+
+  async #keepOversize(oversize: Oversize): Promise<void> {
+    const { fingerprint, maxMessageBytes, log } = this.#context
+    const key = await this.#keep(oversize, 'oversize', fingerprint, 0)
+    if (!this.#state.tally.has(key))
+      log.warn(
+        { uidl: oversize.uidl, listedOctets: oversize.listedOctets, maxMessageBytes },
+        'message kept on the server: larger than maxMessageBytes',
+      )
+    this.#state.count(key, 'kept', oversize.listedOctets)
+  }
+
+  async #keepSuspect(suspect: Suspect): Promise<void> {
+    const reason = suspect.cause === 'refused' ? 'unreadable' : 'suspect'
+    const { uidl, listedOctets } = suspect.item
+    const key = await this.#keep(suspect.item, reason, null, suspect.attempts)
+    this.#state.forgetSuspect(suspect)
+    this.#state.count(key, 'kept', listedOctets)
+    this.#context.log.warn(
+      { uidl, listedOctets, octets: suspect.octets, attempts: suspect.attempts, reason },
+      'message kept on the server: it could not be read whole',
+    )
+  }
+
+  /** Without a unique-id there is nothing to recognise it by: judged anew in each session. */
+  async #keep(
+    message: Oversize,
+    reason: KeptReason,
+    fingerprint: string | null,
+    attempts: number,
+  ): Promise<string> {
+    const { uidl, listedOctets } = message
+    const key = unfetchedKey(uidl ?? '', listedOctets)
+    if (uidl === null) return key
+    const at = this.#context.clock.now()
+    const entry: LedgerEntry = {
+      ...{ key, uidl, listedOctets, octets: null, sha256: null, headerSha256: null },
+      ...{ state: 'kept', was: null, reason, fingerprint, attempts },
+      ...{ copies: 0, place: null, at, goneAt: null },
+    }
+    await this.#context.commit([entry])
+    return key
+  }
+}

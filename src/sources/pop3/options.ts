@@ -1,0 +1,55 @@
+/** Options of the POP3 source: the client's, and how sessions are cut and retried. */
+import { z } from 'zod'
+import { pop3ClientOptions } from '../../pop3/index.ts'
+
+export const pop3SourceOptions = pop3ClientOptions.extend({
+  mailboxId: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Name of the mailbox in keys and ledger; user@host unless given. Changing it makes all mail new.',
+    ),
+  sessionMessages: z
+    .int()
+    .min(1)
+    .default(5000)
+    .describe(
+      'Messages read and deleted in one session at most; halved after a session that was lost.',
+    ),
+  quitDeletes: z
+    .enum(['auto', 'yes', 'no'])
+    .default('auto')
+    .describe(
+      'Does QUIT on this server remove what was only read? auto: yes unless the server says otherwise.',
+    ),
+  openPatienceMs: z
+    .int()
+    .min(0)
+    .default(10_000)
+    .describe('Milliseconds that an unreachable server is tried before the first login.'),
+  retryPatienceMs: z
+    .int()
+    .min(0)
+    .default(600_000)
+    .describe('Milliseconds without any progress after which a busy or lost server is given up.'),
+  retryInitialMs: z
+    .int()
+    .min(1)
+    .default(500)
+    .describe('Milliseconds before the first reconnection; doubles up to one minute.'),
+  keepAliveMs: z
+    .int()
+    .min(100)
+    .default(30_000)
+    .describe('Milliseconds of silence after which NOOP is sent; WildDuck disconnects after 60 s.'),
+  lookDelaysMs: z
+    .array(z.int().min(0))
+    .default([1000, 5000, 30_000])
+    .describe(
+      'Milliseconds to wait before looking again when deleted mail is still listed (seen on GMX).',
+    ),
+})
+
+export interface Pop3SourceOptions extends z.input<typeof pop3SourceOptions> {}
+export type ResolvedPop3SourceOptions = z.output<typeof pop3SourceOptions>

@@ -1,0 +1,127 @@
+/**
+ * What a run remembers from one session to the next, besides the ledger.
+ */
+import { describeError } from '../../errors.ts'
+import { unfetchedKey } from '../../identity.ts'
+import type { KeptReason } from '../../ledger/ledger.ts'
+import type { RawMessage } from '../../message.ts'
+import type { SourceContext } from '../source.ts'
+import { InDoubt } from './in-doubt.ts'
+import { type Outcome, Tally } from './tally.ts'
+import type { Oversize, WorkItem } from './work.ts'
+
+/** Reading it failed: short, refused by -ERR, or too large for what it announced (G8). */
+export type SuspectCause = 'short' | 'refused' | 'outgrown'
+
+export interface Suspect {
+  readonly item: WorkItem
+  attempts: number
+  cause: SuspectCause
+  /** Octets that came at the last attempt. */
+  octets: number
+}
+
+/** Attempts in this run before a message is left on the server. */
+export const SUSPECT_ATTEMPTS = 3
+
+const identify = (uidl: string | null, listedOctets: number): string =>
+  uidl === null ? `#${listedOctets}` : `${uidl}\0${listedOctets}`
+
+export class RunState {
+  readonly #context: SourceContext
+  readonly tally = new Tally()
+  readonly inDoubt = new InDoubt()
+  readonly suspects = new Map<string, Suspect>()
+  /** Grew past the limit while they were read; to be kept. */
+  readonly grown: Oversize[] = []
+  /** Raw octets delivered by this run. */
+  bytes = 0
+  bytesDone = 0
+  sessions = 0
+  remaining = 0
+
+  constructor(context: SourceContext) {
+    this.#context = context
+  }
+
+  outgrown(item: WorkItem, octets: number): void {
+    this.grown.push(item)
+    this.#context.log.warn(
+      { uidl: item.uidl, listedOctets: item.listedOctets, octets },
+      'message is larger than it announced and than maxMessageBytes',
+    )
+  }
+
+  suspect(item: WorkItem, cause: SuspectCause, octets: number): void {
+    const id = identify(item.uidl, item.listedOctets)
+    const suspect = this.suspects.get(id) ?? {
+      ...{ item, cause, octets },
+      attempts: this.#before(item) ? SUSPECT_ATTEMPTS - 1 : 0,
+    }
+    suspect.attempts += 1
+    suspect.cause = cause
+    suspect.octets = octets
+    this.suspects.set(id, suspect)
+    this.#context.log.warn(
+      {
+        uidl: item.uidl,
+        listedOctets: item.listedOctets,
+        octets,
+        cause,
+        attempts: suspect.attempts,
+      },
+      'message could not be read whole',
+    )
+  }
+
+  /** An earlier run gave it up: it is tried once more in this one. */
+  #before(item: WorkItem): boolean {
+    if (item.uidl === null) return false
+    const entry = this.#context.ledger.get(unfetchedKey(item.uidl, item.listedOctets))
+    return entry?.state === 'kept' && entry.reason !== 'oversize'
+  }
+
+  isSuspect(uidl: string | null, listedOctets: number): boolean {
+    return this.suspects.has(identify(uidl, listedOctets))
+  }
+
+  /** Its whole bytes came after all. */
+  readAgain(item: WorkItem): void {
+    this.suspects.delete(identify(item.uidl, item.listedOctets))
+  }
+
+  forgetSuspect(suspect: Suspect): void {
+    this.readAgain(suspect.item)
+  }
+
+  delivered(message: RawMessage): void {
+    this.bytes += message.octets
+    this.#answer(message.key, 'delivered', message.octets)
+  }
+
+  answered(
+    message: RawMessage,
+    outcome: Outcome,
+    why?: { readonly reason: KeptReason; readonly error: unknown },
+  ): void {
+    this.#answer(message.key, outcome, message.octets)
+    if (why === undefined) return
+    const fields = { uidl: message.uidl, key: message.key, octets: message.octets }
+    this.#context.log.warn(
+      { ...fields, reason: why.reason, error: describeError(why.error) },
+      'message kept on the server',
+    )
+  }
+
+  /** An outcome without the whole bytes: kept or vanished, or known without reading. */
+  count(key: string, outcome: Outcome, octets = 0): void {
+    this.tally.see(key)
+    this.#answer(key, outcome, octets)
+  }
+
+  #answer(key: string, outcome: Outcome, octets: number): void {
+    if (!this.tally.answer(key, outcome)) return
+    this.bytesDone += octets
+    this.#context.progress({ messagesDone: this.tally.answered, bytesDone: this.bytesDone })
+  }
+}

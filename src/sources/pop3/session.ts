@@ -1,0 +1,318 @@
+/**
+ * One POP3 session with its two phases (G9): reading, then deleting and QUIT, and no way back. The session owns the
+ * socket; the stream of deliveries is a view of it.
+ */
+import type { Timer } from '../../clock.ts'
+import { MaildrainError, Pop3ReplyError, describeError } from '../../errors.ts'
+import { messageKey } from '../../identity.ts'
+import { saysDurable } from '../../ledger/ledger.ts'
+import type { RawMessage } from '../../message.ts'
+import type { Verdict } from '../../pipeline/delivery.ts'
+import { entryOf } from '../../pipeline/admission.ts'
+import { Gate, type QuitRemoves } from '../../pipeline/gate.ts'
+import type { Pop3Client } from '../../pop3/index.ts'
+import type { SourceContext } from '../source.ts'
+import { Collector } from './collector.ts'
+import { Copies } from './copies.ts'
+import type { RunState } from './run-state.ts'
+import type { WorkItem } from './work.ts'
+
+/** Hands a message to the pipeline; `settled` is called with its verdict. */
+export type Push = (message: RawMessage, settled: (verdict: Verdict) => void) => void
+
+/** RETRs handed to the client at once; it pipelines as many of them as its byte window allows. */
+const MAX_ISSUED = 256
+
+export interface SessionOptions {
+  readonly client: Pop3Client
+  readonly context: SourceContext
+  readonly state: RunState
+  readonly mailbox: string
+  readonly removes: QuitRemoves
+  readonly deleting: boolean
+  readonly keepAliveMs: number
+  /** One message at a time: for those that were short or unreadable before. */
+  readonly oneByOne: boolean
+  /** UIDLs listed more than once. */
+  readonly repeated: ReadonlySet<string>
+}
+
+export class Session {
+  readonly #options: SessionOptions
+  readonly #gate = new Gate()
+  readonly #copies: Copies
+  readonly #keys = new Map<number, { readonly key: string; readonly uidl: string | null }>()
+  readonly #closed = new AbortController()
+  readonly #signal: AbortSignal
+  #outstanding = 0
+  #blocked = false
+  #readingOver = false
+  #wake: (() => void) | undefined
+  #keepAlive: Timer | undefined
+  /** Messages whose reading ended, well or not. */
+  reached = 0
+  /** Messages that became durable or were found so. */
+  progressed = 0
+
+  constructor(options: SessionOptions) {
+    this.#options = options
+    this.#copies = new Copies(options.context, options.state.tally)
+    this.#signal = AbortSignal.any([options.context.signal, this.#closed.signal])
+    options.client.onClose((error) => this.#closed.abort(error ?? disconnected()))
+    this.#signal.addEventListener('abort', () => this.#wake?.(), { once: true })
+  }
+
+  /** Keys of the messages whose whole bytes came. */
+  met(): ReadonlySet<string> {
+    return new Set([...this.#keys.values()].map(({ key }) => key))
+  }
+
+  get spoilt(): boolean {
+    return this.#gate.spoilt
+  }
+
+  /** Reads the items and resolves when each has its verdict. Rejects when the connection is lost, after the same wait. */
+  async read(items: readonly WorkItem[], push: Push): Promise<void> {
+    this.#startKeepAlive()
+    try {
+      for (const item of items) {
+        await this.#credit(item)
+        this.#issue(item, push)
+        const room = this.#options.oneByOne ? 1 : MAX_ISSUED
+        while (this.#outstanding >= room || (this.#options.oneByOne && this.#gate.pending > 0))
+          await this.#change()
+      }
+    } finally {
+      this.#readingOver = true
+      this.#updateStarved()
+      // When the drain itself is ending nobody will answer any more, and nothing will be deleted either.
+      while (this.#gate.pending > 0 && !this.#options.context.signal.aborted) await this.#change()
+      this.#keepAlive?.cancel()
+      this.#options.context.starved(false)
+    }
+    this.#signal.throwIfAborted()
+  }
+
+  /**
+   * Deletes what the gate lets through and QUITs, or closes without QUIT where that would remove what is not durable.
+   * Resolves with true when the server answered QUIT, false when the session was closed without it.
+   */
+  async finish(): Promise<boolean> {
+    const { client, removes, deleting, context } = this.#options
+    if (!this.#gate.mayQuit(removes, deleting)) {
+      client.close()
+      return false
+    }
+    if (!deleting) {
+      await client.quit().catch((error: unknown) => this.#note(error, 'QUIT was not confirmed'))
+      return true
+    }
+    context.progress({ phase: 'deleting' })
+    const accepted = await this.#deleteAll(this.#gate.deletable())
+    return this.#quit(accepted)
+  }
+
+  async #deleteAll(numbers: readonly number[]): Promise<{ key: string; uidl: string | null }[]> {
+    const { client } = this.#options
+    const accepted: { key: string; uidl: string | null }[] = []
+    const deletions = numbers.map(async (n) => {
+      const message = this.#keys.get(n)
+      if (message === undefined) return
+      try {
+        await client.dele(n)
+        accepted.push(message)
+      } catch (error) {
+        if (!(error instanceof Pop3ReplyError)) throw error
+        this.#note(error, 'DELE was refused')
+      }
+    })
+    await Promise.all(deletions)
+    return accepted
+  }
+
+  async #quit(accepted: readonly { key: string; uidl: string | null }[]): Promise<boolean> {
+    const { client, state } = this.#options
+    try {
+      await client.quit()
+    } catch (error) {
+      const answered = error instanceof Pop3ReplyError
+      state.inDoubt.quit(accepted, answered)
+      this.#note(error, 'QUIT was not confirmed; the next complete look decides')
+      if (!answered) throw error
+      return true
+    }
+    state.inDoubt.quit(accepted, true)
+    return true
+  }
+
+  async #credit(item: WorkItem): Promise<void> {
+    const { budget } = this.#options.context
+    this.#signal.throwIfAborted()
+    while (!budget.tryTake(item.listedOctets)) {
+      this.#blocked = true
+      this.#updateStarved()
+      await budget.wait(this.#signal)
+    }
+    if (!this.#blocked) return
+    this.#blocked = false
+    this.#updateStarved()
+  }
+
+  #issue(item: WorkItem, push: Push): void {
+    const { client, context } = this.#options
+    const collector = new Collector(item.listedOctets, context.budget, context.maxMessageBytes)
+    this.#gate.reading(item.n)
+    this.#outstanding += 1
+    client
+      .retr(item.n, { octets: item.listedOctets, onData: (chunk) => collector.add(chunk) })
+      .then(
+        () => this.#received(item, collector, push),
+        (error: unknown) => this.#unread(item, collector, error),
+      )
+      .finally(() => {
+        this.#outstanding -= 1
+        this.reached += 1
+        this.#updateStarved()
+        this.#wake?.()
+      })
+      .catch((error: unknown) => this.#fail(error))
+  }
+
+  #received(item: WorkItem, collector: Collector, push: Push): void {
+    const { context, state } = this.#options
+    if (collector.discarded || collector.octets < item.listedOctets) {
+      context.budget.release(collector.credit)
+      if (collector.octets > context.maxMessageBytes) state.outgrown(item, collector.octets)
+      else state.suspect(item, collector.discarded ? 'outgrown' : 'short', collector.octets)
+      this.#gate.unresolved(item.n)
+      return
+    }
+    const message = this.#message(item, collector)
+    this.#keys.set(item.n, { key: message.key, uidl: item.uidl })
+    state.tally.see(message.key)
+    state.readAgain(item)
+    const settled = (verdict: Verdict) => this.#settled(item, message, verdict, collector.credit)
+    const watched = item.uidl === null || this.#options.repeated.has(item.uidl)
+    if (watched && this.#copies.join(message, item, settled)) return
+    push(message, (verdict) => {
+      if (watched) this.#copies.settle(message.key, verdict)
+      settled(verdict)
+    })
+  }
+
+  #message(item: WorkItem, collector: Collector): RawMessage {
+    const { mailbox, context } = this.#options
+    const { raw, sha256, headerSha256 } = collector.finish()
+    const key = messageKey(mailbox, item.uidl, sha256)
+    return {
+      ...{ mailbox, uidl: item.uidl, listedOctets: item.listedOctets, octets: raw.length },
+      ...{ sha256, headerSha256, key, raw, fetchedAt: context.clock.now() },
+    }
+  }
+
+  /** -ERR says nothing about the message (G8); a lost connection says nothing at all. */
+  #unread(item: WorkItem, collector: Collector, error: unknown): void {
+    this.#options.context.budget.release(collector.credit)
+    if (error instanceof Pop3ReplyError) {
+      this.#options.state.suspect(item, 'refused', 0)
+      this.#note(error, 'RETR was refused')
+    }
+    this.#gate.unresolved(item.n)
+  }
+
+  #settled(item: WorkItem, message: RawMessage, verdict: Verdict, credit: number): void {
+    this.#resolve(item, message, verdict)
+      .catch((error: unknown) => {
+        this.#gate.unresolved(item.n)
+        this.#fail(error)
+      })
+      .finally(() => {
+        this.#options.context.budget.release(credit)
+        this.#wake?.()
+      })
+  }
+
+  async #resolve(item: WorkItem, message: RawMessage, verdict: Verdict): Promise<void> {
+    const { state } = this.#options
+    switch (verdict.kind) {
+      case 'delivered':
+        state.delivered(message)
+        break
+      case 'alreadyDelivered':
+        await this.#revive(message)
+        state.answered(message, 'alreadyDelivered')
+        break
+      case 'filtered':
+        state.answered(message, 'filtered')
+        break
+      case 'rejected':
+        state.answered(message, 'kept', { reason: verdict.reason, error: verdict.error })
+        break
+      case 'errored':
+        await this.#errored(message, verdict.error)
+        break
+    }
+    const durable = verdict.kind === 'delivered' || verdict.kind === 'alreadyDelivered'
+    if (durable) this.#gate.durable(item.n)
+    else this.#gate.unresolved(item.n)
+    if (durable) this.progressed += 1
+  }
+
+  /** Listed again after it was gone: back to its state, before anything is deleted. */
+  async #revive(message: RawMessage): Promise<void> {
+    const { context } = this.#options
+    const entry = context.ledger.get(message.key)
+    if (entry?.state !== 'gone' || !saysDurable(entry)) return
+    const state = entry.was ?? 'delivered'
+    await context.commit([{ ...entry, state, was: null, goneAt: null, at: context.clock.now() }])
+  }
+
+  /** A transform failed: left on the server, tried again by the next run. */
+  async #errored(message: RawMessage, error: unknown): Promise<void> {
+    const { context, state } = this.#options
+    if (context.signal.aborted) return
+    const at = context.clock.now()
+    const kept = { state: 'kept', reason: 'rejected', fingerprint: null, at } as const
+    await context.commit([entryOf(message, kept)])
+    state.answered(message, 'kept', { reason: 'rejected', error })
+  }
+
+  #updateStarved(): void {
+    const idle = this.#outstanding === 0 && (this.#blocked || this.#readingOver)
+    this.#options.context.starved(idle)
+  }
+
+  #change(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = () => {
+        this.#wake = undefined
+        resolve()
+      }
+    })
+  }
+
+  /** Servers log out a silent client, WildDuck after 60 s; nothing is outstanding, so NOOP cannot queue behind a body. */
+  #startKeepAlive(): void {
+    const { client, context, keepAliveMs } = this.#options
+    this.#keepAlive = context.clock.timer(keepAliveMs, () => {
+      if (this.#signal.aborted) return
+      if (this.#outstanding === 0)
+        client.noop().catch((error: unknown) => this.#note(error, 'NOOP failed'))
+      this.#startKeepAlive()
+    })
+  }
+
+  #fail(error: unknown): void {
+    this.#closed.abort(error)
+    this.#options.client.close()
+    this.#wake?.()
+  }
+
+  #note(error: unknown, message: string): void {
+    const code = error instanceof MaildrainError ? error.code : undefined
+    this.#options.context.log.warn({ code, reason: describeError(error) }, message)
+  }
+}
+
+const disconnected = (): MaildrainError =>
+  new MaildrainError('MAILDRAIN_POP3_DISCONNECTED', 'the session was closed')

@@ -1,0 +1,77 @@
+/**
+ * The POP3 source: a Readable of deliveries over many sessions. It pushes whatever has credit and never closes a session:
+ * Node destroys a Readable before the sink has acknowledged.
+ */
+import { Readable } from 'node:stream'
+import { z } from 'zod'
+import { ConfigError } from '../../errors.ts'
+import { mailboxId } from '../../identity.ts'
+import type { Delivery } from '../../pipeline/delivery.ts'
+import type { RawMessage } from '../../message.ts'
+import type { Source, SourceContext, SourceReport } from '../source.ts'
+import {
+  type Pop3SourceOptions,
+  type ResolvedPop3SourceOptions,
+  pop3SourceOptions,
+} from './options.ts'
+import { Pop3Run } from './run.ts'
+
+export class Pop3Source implements Source {
+  readonly name = 'pop3'
+  readonly mailbox: string
+  readonly #options: ResolvedPop3SourceOptions
+  #run: Pop3Run | undefined
+
+  /** @throws ConfigError naming every option that is wrong */
+  constructor(options: Pop3SourceOptions) {
+    const result = pop3SourceOptions.safeParse(options)
+    if (!result.success)
+      throw new ConfigError('MAILDRAIN_CONFIG_INVALID', z.prettifyError(result.error))
+    this.#options = result.data
+    const { auth, host, port } = result.data
+    this.mailbox = result.data.mailboxId ?? mailboxId(auth.user, host, port)
+  }
+
+  open(context: SourceContext): Readable {
+    let started = false
+    const readable = new Readable({
+      objectMode: true,
+      read() {
+        if (started) return
+        started = true
+        run.drain().then(
+          () => readable.push(null),
+          (error: unknown) => readable.destroy(error as Error),
+        )
+      },
+    })
+    const run = new Pop3Run(this.#options, context, this.mailbox, (message, settled) => {
+      const delivery: Delivery<RawMessage> = {
+        unit: context.unit(message, settled),
+        value: message,
+      }
+      readable.push(delivery)
+    })
+    this.#run = run
+    return readable
+  }
+
+  report(): SourceReport {
+    const state = this.#run?.state
+    if (state === undefined) return nothing()
+    const { tally, inDoubt, bytes, sessions, remaining } = state
+    return {
+      ...{ counts: { ...tally.counts }, copies: tally.copies },
+      ...{ deleted: inDoubt.deleted, verifiedGone: inDoubt.verifiedGone },
+      ...{ remaining, bytes, sessions },
+    }
+  }
+}
+
+const nothing = (): SourceReport => ({
+  counts: {
+    ...{ seen: 0, delivered: 0, alreadyDelivered: 0, filtered: 0 },
+    ...{ deadLettered: 0, kept: 0, vanished: 0 },
+  },
+  ...{ copies: 0, deleted: 0, verifiedGone: 0, remaining: 0, bytes: 0, sessions: 0 },
+})

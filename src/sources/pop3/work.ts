@@ -1,0 +1,168 @@
+/**
+ * From a session's complete listing and the ledger to the session's work: what to read, what is known, what stays (G6).
+ * A UIDL alone never decides a deletion: known messages are work too, to be compared.
+ */
+import type { Ledger, LedgerEntry } from '../../ledger/ledger.ts'
+import { saysDurable } from '../../ledger/ledger.ts'
+
+export interface WorkItem {
+  readonly n: number
+  /** One character a byte (latin1); null where the server has none. */
+  readonly uidl: string | null
+  readonly listedOctets: number
+  /** The ledger knows a durable message under this UIDL: read to be compared. */
+  readonly known: boolean
+  /** A further number beyond those that the ledger's entries answer for. */
+  readonly extra: boolean
+}
+
+export interface Skipped {
+  readonly n: number
+  readonly entry: LedgerEntry
+}
+
+export interface Oversize {
+  readonly n: number
+  readonly uidl: string | null
+  readonly listedOctets: number
+}
+
+export interface WorkOptions {
+  readonly ledger: Ledger
+  readonly deleting: boolean
+  readonly maxMessageBytes: number
+  readonly fingerprint: string
+  /** Wall clock at the run's start: what was kept since is not tried again in this run. */
+  readonly runStart: number
+  /** Items taken at most. */
+  readonly limit: number
+  /** Only messages that the ledger knows: after a session that was lost or spoilt. */
+  readonly knownOnly: boolean
+  /** UIDLs set aside for a session of their own. */
+  readonly setAside: (uidl: string | null, listedOctets: number) => boolean
+}
+
+/** Kept by a decision that still stands, or already tried in this run. */
+function staysKept(entry: LedgerEntry, options: WorkOptions, listedOctets: number): boolean {
+  if (entry.state === 'deadLettered') return true
+  if (entry.state !== 'kept' || entry.listedOctets !== listedOctets) return false
+  if (entry.at >= options.runStart) return true
+  return entry.fingerprint !== null && entry.fingerprint === options.fingerprint
+}
+
+const isSuspect = ({ state, reason }: LedgerEntry): boolean =>
+  state === 'kept' && (reason === 'suspect' || reason === 'unreadable')
+
+export class WorkPlan {
+  readonly #options: WorkOptions
+  readonly #known: WorkItem[] = []
+  readonly #fresh: WorkItem[] = []
+  readonly #occurrences = new Map<string, number>()
+  /** UIDLs listed more than once, as far as the plan looked. */
+  readonly repeated = new Set<string>()
+  /** Left on the server by a decision of this or an earlier run. */
+  readonly kept: Skipped[] = []
+  /** Delivered and, without deletion, not read again. */
+  readonly delivered: Skipped[] = []
+  readonly oversize: Oversize[] = []
+  readonly setAside: WorkItem[] = []
+  /** Numbers that are work but did not fit into this session. */
+  leftover = 0
+  /** Numbers among the work, fitted or not, that no entry answers for, and their octets. */
+  freshMessages = 0
+  freshOctets = 0
+
+  constructor(options: WorkOptions) {
+    this.#options = options
+  }
+
+  consider(n: number, uidl: string | null, listedOctets: number): void {
+    if (this.#options.setAside(uidl, listedOctets)) {
+      this.setAside.push({ n, uidl, listedOctets, known: false, extra: false })
+      return
+    }
+    if (this.#full) {
+      // 144,524 ledger look-ups in each of 29 sessions would cost more than reading the mail.
+      this.leftover += 1
+      this.freshMessages += 1
+      this.freshOctets += listedOctets
+      return
+    }
+    const entries = uidl === null ? [] : this.#options.ledger.byUidl(uidl)
+    const before = uidl === null ? 0 : this.#count(uidl)
+    const skipped = this.#skip(n, entries, before, listedOctets)
+    if (skipped) return
+    const known = entries.some((entry) => this.#isKnown(entry))
+    if (!known && listedOctets > this.#options.maxMessageBytes) {
+      this.oversize.push({ n, uidl, listedOctets })
+      return
+    }
+    const item: WorkItem = { n, uidl, listedOctets, known, extra: before > 0 }
+    // What an earlier run could not read would spoil a session of healthy messages.
+    if (entries.some(isSuspect)) this.setAside.push(item)
+    else this.#take(item)
+  }
+
+  /** Was this message listed among those set aside? */
+  lists({ uidl, listedOctets }: WorkItem): boolean {
+    return this.setAside.some((item) => item.uidl === uidl && item.listedOctets === listedOctets)
+  }
+
+  /** Known messages first: once they are deleted, a lost session costs less. */
+  get items(): readonly WorkItem[] {
+    const { limit, knownOnly } = this.#options
+    if (knownOnly && this.#known.length > 0) return this.#known
+    return [...this.#known, ...this.#fresh].slice(0, limit)
+  }
+
+  /** Work that this session does not get to. */
+  get remaining(): number {
+    return this.leftover + this.#known.length + this.#fresh.length - this.items.length
+  }
+
+  get #full(): boolean {
+    const { deleting, limit } = this.#options
+    return deleting && this.#known.length + this.#fresh.length >= limit
+  }
+
+  #take(item: WorkItem): void {
+    if (!item.known) {
+      this.freshMessages += 1
+      this.freshOctets += item.listedOctets
+    }
+    const list = item.known ? this.#known : this.#fresh
+    list.push(item)
+  }
+
+  #count(uidl: string): number {
+    const before = this.#occurrences.get(uidl) ?? 0
+    this.#occurrences.set(uidl, before + 1)
+    if (before > 0) this.repeated.add(uidl)
+    return before
+  }
+
+  /** In one session an entry answers for 1 + copies numbers; a further one under its UIDL is read. */
+  #skip(n: number, entries: readonly LedgerEntry[], before: number, listedOctets: number): boolean {
+    let answered = 0
+    for (const entry of entries) {
+      const kept = staysKept(entry, this.#options, listedOctets)
+      const delivered = !kept && !this.#options.deleting && this.#isDelivered(entry, listedOctets)
+      if (!kept && !delivered) continue
+      answered += 1 + entry.copies
+      if (before < answered) {
+        const list = kept ? this.kept : this.delivered
+        list.push({ n, entry })
+        return true
+      }
+    }
+    return false
+  }
+
+  #isDelivered(entry: LedgerEntry, listedOctets: number): boolean {
+    return this.#isKnown(entry) && entry.listedOctets === listedOctets
+  }
+
+  #isKnown(entry: LedgerEntry): boolean {
+    return saysDurable(entry) && this.#options.ledger.holds(entry)
+  }
+}
