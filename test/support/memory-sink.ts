@@ -1,0 +1,91 @@
+import { BatchError, type MaildrainError } from '../../src/errors.ts'
+import type { Ledger, LedgerEntry } from '../../src/ledger/ledger.ts'
+import type { Batch, Durability, Sink, SinkRecord } from '../../src/sinks/sink.ts'
+
+/** A ledger in memory, with the same answers as the real ones. */
+export class MemoryLedger implements Ledger {
+  readonly entries = new Map<string, LedgerEntry>()
+  /** Entries that the destination no longer holds. */
+  readonly lost = new Set<string>()
+
+  byUidl(uidl: string): readonly LedgerEntry[] {
+    return [...this.entries.values()].filter((entry) => entry.uidl === uidl)
+  }
+  get(key: string): LedgerEntry | undefined {
+    return this.entries.get(key)
+  }
+  holds(entry: LedgerEntry): boolean {
+    return !this.lost.has(entry.key)
+  }
+  *present(): Iterable<LedgerEntry> {
+    for (const entry of this.entries.values()) if (entry.state !== 'gone') yield entry
+  }
+  *goneBefore(time: number): Iterable<string> {
+    for (const entry of this.entries.values())
+      if (entry.goneAt !== null && entry.goneAt < time) yield entry.key
+  }
+  get size(): number {
+    return this.entries.size
+  }
+}
+
+/** What the destination was asked to do and when, in one order with whatever else a test writes there. */
+export type Journal = string[]
+
+/**
+ * A model of a transactional destination: a batch is applied whole or not at all. It survives the drain that used it, as
+ * a database would, and can be told to fail.
+ */
+export class MemorySink implements Sink {
+  readonly name = 'memory'
+  readonly destination = 'memory:'
+  readonly durability: Durability
+  readonly guarantee = 'exactly-once'
+  readonly maxInFlight = 1
+  readonly ledger = new MemoryLedger()
+  readonly records: SinkRecord[] = []
+  readonly batches: Batch[] = []
+  readonly journal: Journal
+  opened = 0
+  closed = 0
+  /** Called before a batch is applied; what it throws is the batch's answer. */
+  beforeWrite: (batch: Batch) => Promise<void> | void = () => undefined
+  /** Called after a batch was applied; what it throws is a lost acknowledgement. */
+  afterWrite: (batch: Batch) => Promise<void> | void = () => undefined
+  /** Rejects messages by name. */
+  reject: (key: string) => MaildrainError | undefined = () => undefined
+
+  constructor(journal: Journal = [], durability: Durability = 'committed') {
+    this.journal = journal
+    this.durability = durability
+  }
+
+  async open(): Promise<void> {
+    this.opened += 1
+    await Promise.resolve()
+  }
+
+  async write(batch: Batch): Promise<void> {
+    await this.beforeWrite(batch)
+    const failures = new Map<number, MaildrainError>()
+    this.batches.push(batch)
+    for (const [index, { entry, records }] of batch.messages.entries()) {
+      const failure = records.length > 0 ? this.reject(entry.key) : undefined
+      if (failure) {
+        failures.set(index, failure)
+        continue
+      }
+      this.records.push(...records)
+      this.ledger.entries.set(entry.key, { ...entry, place: `0:${this.records.length}` })
+      this.journal.push(`commit ${entry.state} ${entry.uidl ?? '-'}`)
+    }
+    for (const key of batch.tombstones) this.ledger.entries.delete(key)
+    await this.afterWrite(batch)
+    if (failures.size > 0) throw new BatchError(failures)
+  }
+
+  async close(): Promise<void> {
+    this.closed += 1
+    await Promise.resolve()
+  }
+}
