@@ -257,6 +257,12 @@ export const ERROR_CODES = {
     'A record is larger than the destination takes',
     'Raise the limit of the destination; the message stays on the server',
   ),
+  MAILDRAIN_RECORD_UNREADABLE: row(
+    EXIT.sinkFailed,
+    false,
+    'Bytes that should be a record of this schema are not',
+    'Read them with the version of maildrain that wrote them',
+  ),
   MAILDRAIN_LEDGER_DAMAGED: row(
     EXIT.ledgerUnusable,
     false,
