@@ -104,8 +104,8 @@ export class Batcher {
       (error: unknown) => {
         this.#failed = true
         this.#writing = undefined
-        for (const item of [...items, ...this.#queue]) item.settle({ kind: 'errored', error })
         this.#options.onFailure(error)
+        for (const item of [...items, ...this.#queue]) item.settle({ kind: 'errored', error })
       },
     )
     this.#writing = write

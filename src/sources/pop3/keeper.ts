@@ -95,7 +95,8 @@ export class Keeper {
   }
 
   async #keepSuspect(suspect: Suspect): Promise<void> {
-    const reason = suspect.cause === 'refused' ? 'unreadable' : 'suspect'
+    const reason =
+      suspect.cause === 'refused' || suspect.cause === 'disconnected' ? 'unreadable' : 'suspect'
     const { uidl, listedOctets } = suspect.item
     const key = await this.#keep(suspect.item, reason, null, suspect.attempts)
     this.#state.forgetSuspect(suspect)

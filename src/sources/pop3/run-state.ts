@@ -10,8 +10,8 @@ import { InDoubt } from './in-doubt.ts'
 import { type Outcome, Tally } from './tally.ts'
 import type { Oversize, WorkItem } from './work.ts'
 
-/** Reading it failed: short, refused by -ERR, or too large for what it announced (G8). */
-export type SuspectCause = 'short' | 'refused' | 'outgrown'
+/** Reading it failed: short, refused by -ERR, too large for what it announced (G8), or twice the end of a session. */
+export type SuspectCause = 'short' | 'refused' | 'outgrown' | 'disconnected'
 
 export interface Suspect {
   readonly item: WorkItem

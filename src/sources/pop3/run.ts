@@ -58,8 +58,10 @@ export class Pop3Run {
   #looked = false
   #emptyLooks = 0
   #newMailRounds = 0
-  /** Numbers listed by the last session that had work. */
-  #lastView = 0
+  /** Most numbers that a session has listed. */
+  #widestView = 0
+  /** Where the last session was lost. */
+  #stalledAt: WorkItem | undefined
   /** The last session got to the end of what it saw. */
   #expectNothing = false
   #idle = 0
@@ -124,7 +126,7 @@ export class Pop3Run {
     this.#reportPlan(plan)
     const task = this.#task(plan, givenUp)
     if (task.items.length === 0 || this.#onlyNewMail(plan, messages)) return this.#close(client)
-    this.#lastView = messages
+    this.#widestView = Math.max(this.#widestView, messages)
     return this.#work(client, { ...task, plan, hasUidl, look })
   }
 
@@ -175,7 +177,8 @@ export class Pop3Run {
 
   /** A closing look found new mail once too often. A view that is as large as before is a capped one: looped over. */
   #onlyNewMail(plan: WorkPlan, messages: number): boolean {
-    if (!this.#expectNothing || plan.freshMessages === 0 || messages >= this.#lastView) return false
+    if (!this.#expectNothing || plan.freshMessages === 0 || messages >= this.#widestView)
+      return false
     this.#newMailRounds += 1
     return this.#context.deletion && this.#newMailRounds > MAX_NEW_MAIL_ROUNDS
   }
@@ -209,18 +212,28 @@ export class Pop3Run {
       await session.read(items, this.#push)
       return await session.finish()
     } catch (error) {
-      if (session.progressed > 0) this.#connector.progressed()
-      if (this.#deleting) {
-        this.#limit = Math.max(1, Math.floor(session.reached / 2))
-        this.#context.log.info(
-          { reached: session.reached, limit: this.#limit, reason: describeError(error) },
-          'session lost; the next one is shorter',
-        )
-      }
+      this.#lost(session, error)
       throw error
     } finally {
       if (!this.#context.signal.aborted) await this.#keeper.settleSession()
     }
+  }
+
+  /** A session without a QUIT reply is a lost bet: the next is half as long and begins with what is known. */
+  #lost(session: Session, error: unknown): void {
+    if (session.progressed > 0) this.#connector.progressed()
+    const { stalledAt, reached } = session
+    // Courier closes the connection when it cannot read a file: one such message must not end every session.
+    const again = stalledAt !== undefined && stalledAt.uidl === this.#stalledAt?.uidl
+    if (again) this.state.suspect(stalledAt, 'disconnected', 0)
+    this.#stalledAt = stalledAt
+    if (!this.#deleting) return
+    this.#limit = Math.max(1, Math.floor(reached / 2))
+    this.#knownOnly = session.progressed > 0
+    this.#context.log.info(
+      { reached, limit: this.#limit, reason: describeError(error) },
+      'session lost; the next one is shorter',
+    )
   }
 
   #ended(session: Session, plan: WorkPlan, quit: boolean): void {

@@ -51,6 +51,8 @@ export class Session {
   #keepAlive: Timer | undefined
   /** Messages whose reading ended, well or not. */
   reached = 0
+  /** The message that was being read when the connection was lost. */
+  stalledAt: WorkItem | undefined
   /** Messages that became durable or were found so. */
   progressed = 0
 
@@ -175,7 +177,10 @@ export class Session {
         this.#updateStarved()
         this.#wake?.()
       })
-      .catch((error: unknown) => this.#fail(error))
+      .catch((error: unknown) => {
+        this.#gate.unresolved(item.n)
+        this.#fail(error)
+      })
   }
 
   #received(item: WorkItem, collector: Collector, push: Push): void {
@@ -216,7 +221,7 @@ export class Session {
     if (error instanceof Pop3ReplyError) {
       this.#options.state.suspect(item, 'refused', 0)
       this.#note(error, 'RETR was refused')
-    }
+    } else this.stalledAt ??= item
     this.#gate.unresolved(item.n)
   }
 

@@ -1,0 +1,469 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { SinkError } from '../../../src/errors.ts'
+import {
+  type Pop3Server,
+  type Pop3ServerOptions,
+  startPop3Server,
+} from '../../../src/testing/index.ts'
+import { delivered, drainInto, smallMailbox, smallMessage } from '../../support/drains.ts'
+import { MemorySink } from '../../support/memory-sink.ts'
+
+const servers: Pop3Server[] = []
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.close()
+})
+
+async function serve(
+  count: number,
+  options: Partial<Pop3ServerOptions> = {},
+  body: (index: number) => string = () => '',
+): Promise<Pop3Server> {
+  const server = await startPop3Server({ mailbox: smallMailbox(count, body), ...options })
+  servers.push(server)
+  return server
+}
+
+const texts = (count: number): string[] =>
+  Array.from({ length: count }, (_, index) => smallMessage(index).read().toString('latin1'))
+
+describe('a drain with deletion', () => {
+  it('delivers every message once with its exact bytes, empties the mailbox and proves it', async () => {
+    const server = await serve(57)
+    const sink = new MemorySink()
+    const receipt = await drainInto(server, sink)
+    expect(delivered(sink).sort()).toEqual(texts(57).sort())
+    expect(server.remaining()).toBe(0)
+    expect(receipt).toMatchObject({
+      ...{ seen: 57, delivered: 57, alreadyDelivered: 0, kept: 0, vanished: 0 },
+      ...{ deleted: 57, verifiedGone: 57, remaining: 0, sessions: 3, copies: 0 },
+    })
+    expect([...sink.ledger.entries.values()].every(({ state }) => state === 'gone')).toBe(true)
+    expect(sink.closed).toBe(1)
+  })
+
+  it('cuts the work into sessions and still deletes everything', async () => {
+    const server = await serve(25)
+    const sink = new MemorySink()
+    const receipt = await drainInto(server, sink, { source: { sessionMessages: 10 } })
+    expect(receipt).toMatchObject({ delivered: 25, deleted: 25, verifiedGone: 25, sessions: 5 })
+    expect(server.remaining()).toBe(0)
+  })
+
+  it('an empty mailbox is drained after two empty sessions', async () => {
+    const server = await serve(0)
+    const receipt = await drainInto(server, new MemorySink())
+    expect(receipt).toMatchObject({ seen: 0, deleted: 0, sessions: 2 })
+  })
+
+  it('G1: no DELE is sent before the message and its ledger entry are committed', async () => {
+    const journal: string[] = []
+    const sink = new MemorySink(journal)
+    sink.beforeWrite = () => new Promise((resolve) => setTimeout(resolve, 20))
+    const server = await serve(30, {
+      onEvent: (event) => {
+        if (event.verb === 'DELE') journal.push(`DELE ${event.argument} of ${event.session}`)
+      },
+    })
+    await drainInto(server, sink, { source: { sessionMessages: 10 }, batchMaxMessages: 3 })
+    const committed = new Set<string>()
+    let deletions = 0
+    for (const line of journal) {
+      const [what, , uidl] = line.split(' ')
+      if (what === 'commit') committed.add(uidl!)
+      else deletions += 1
+      if (what === 'DELE') expect(committed.size).toBeGreaterThanOrEqual(deletions)
+    }
+    expect(deletions).toBe(30)
+  })
+
+  it('G1: a destination that refuses everything deletes nothing, and the session is left without QUIT', async () => {
+    const server = await serve(5)
+    const sink = new MemorySink()
+    sink.beforeWrite = () => {
+      throw new SinkError('MAILDRAIN_SINK_REFUSED', 'no')
+    }
+    await expect(drainInto(server, sink)).rejects.toMatchObject({ code: 'MAILDRAIN_SINK_REFUSED' })
+    expect(server.remaining()).toBe(5)
+    const verbs = server.log.map(({ verb }) => verb)
+    expect(verbs).not.toContain('DELE')
+    expect(verbs).not.toContain('QUIT')
+  })
+
+  it('G1: refuses to delete for a destination without durability', async () => {
+    const server = await serve(1)
+    const drained = drainInto(server, new MemorySink([], 'none'))
+    await expect(drained).rejects.toMatchObject({ code: 'MAILDRAIN_CONFIG_DURABILITY' })
+    expect(server.sessions).toBe(0)
+  })
+
+  it('G9: reads, then deletes, then QUITs, and nothing else after the first DELE', async () => {
+    const server = await serve(20)
+    await drainInto(server, new MemorySink(), { source: { sessionMessages: 7 } })
+    const sessions = Map.groupBy(server.log, ({ session }) => session)
+    for (const commands of sessions.values()) {
+      const verbs = commands.map(({ verb }) => verb)
+      const first = verbs.indexOf('DELE')
+      expect(verbs).not.toContain('RSET')
+      if (first >= 0)
+        expect(verbs.slice(first).every((verb) => ['DELE', 'NOOP', 'QUIT'].includes(verb))).toBe(
+          true,
+        )
+    }
+  })
+
+  it('a lost acknowledgement that is written again gives each message once', async () => {
+    const server = await serve(12)
+    const sink = new MemorySink()
+    let times = 0
+    sink.beforeWrite = () => {
+      if (times++ === 0) throw new SinkError('MAILDRAIN_SINK_UNREACHABLE', 'restarting')
+    }
+    const receipt = await drainInto(server, sink)
+    expect(receipt.delivered).toBe(12)
+    expect(sink.records).toHaveLength(12)
+  })
+})
+
+describe('a drain without deletion', () => {
+  it('leaves the mail, and the next run neither reads nor writes it again', async () => {
+    const server = await serve(9)
+    const sink = new MemorySink()
+    const first = await drainInto(server, sink, { deletion: 'keep' })
+    expect(first).toMatchObject({ delivered: 9, deleted: 0, remaining: 9, sessions: 1 })
+    const second = await drainInto(server, sink, { deletion: 'keep' })
+    expect(second).toMatchObject({ delivered: 0, alreadyDelivered: 9, remaining: 9 })
+    expect(sink.records).toHaveLength(9)
+    expect(server.remaining()).toBe(9)
+    expect(server.log.filter(({ verb }) => verb === 'RETR')).toHaveLength(9)
+    expect(server.log.filter(({ verb }) => verb === 'DELE')).toHaveLength(0)
+  })
+
+  it('G2: closes without QUIT after reading, unless the host is known to leave what was read', async () => {
+    const unknown = await serve(3)
+    await drainInto(unknown, new MemorySink(), { deletion: 'keep' })
+    expect(unknown.log.map(({ verb }) => verb)).not.toContain('QUIT')
+    const known = await serve(3, { capabilities: { expire: 'NEVER' } })
+    await drainInto(known, new MemorySink(), { deletion: 'keep' })
+    expect(known.log.map(({ verb }) => verb)).toContain('QUIT')
+  })
+
+  it('G2: keeps the mail even on a server whose QUIT removes what was read', async () => {
+    const server = await serve(6, {
+      capabilities: { expire: '0' },
+      behaviour: { quitRemovesRead: true },
+    })
+    const receipt = await drainInto(server, new MemorySink(), { deletion: 'keep' })
+    expect(receipt.delivered).toBe(6)
+    expect(server.remaining()).toBe(6)
+  })
+
+  it('is refused on a server without unique-ids', async () => {
+    const server = await serve(2, { behaviour: { noUidl: true } })
+    await expect(drainInto(server, new MemorySink(), { deletion: 'keep' })).rejects.toMatchObject({
+      code: 'MAILDRAIN_CONFIG_KEEP_NEEDS_UIDL',
+    })
+  })
+
+  it('followed by one with deletion compares, writes nothing again and deletes', async () => {
+    const server = await serve(8)
+    const sink = new MemorySink()
+    await drainInto(server, sink, { deletion: 'keep' })
+    const receipt = await drainInto(server, sink)
+    expect(receipt).toMatchObject({
+      delivered: 0,
+      alreadyDelivered: 8,
+      deleted: 8,
+      verifiedGone: 8,
+    })
+    expect(sink.records).toHaveLength(8)
+    expect(server.remaining()).toBe(0)
+  })
+})
+
+describe('G6: identity', () => {
+  it('a unique-id reused for another message is another message: nothing is lost', async () => {
+    const server = await serve(4)
+    const sink = new MemorySink()
+    await drainInto(server, sink, { deletion: 'keep' })
+    server.remove(2)
+    server.add(smallMessage(99, 'quite another body', 'uid-2'))
+    const receipt = await drainInto(server, sink)
+    expect(receipt).toMatchObject({ delivered: 1, alreadyDelivered: 3 })
+    expect(delivered(sink).some((text) => text.includes('number 99'))).toBe(true)
+    expect(server.remaining()).toBe(0)
+  })
+
+  it('equal bytes under one unique-id are written once and deleted under every number', async () => {
+    const twin = smallMessage(7, '', 'twin')
+    const server = await serve(2)
+    for (let i = 0; i < 3; i += 1) server.add(twin)
+    const sink = new MemorySink()
+    const receipt = await drainInto(server, sink)
+    expect(receipt).toMatchObject({ seen: 3, delivered: 3, copies: 2, deleted: 5, verifiedGone: 5 })
+    expect(sink.records).toHaveLength(3)
+    expect(server.remaining()).toBe(0)
+  })
+
+  it('different bytes under one unique-id are all delivered', async () => {
+    const server = await serve(0)
+    for (const text of ['one', 'two', 'three']) server.add(smallMessage(1, text, 'same'))
+    const sink = new MemorySink()
+    const receipt = await drainInto(server, sink)
+    expect(receipt).toMatchObject({ delivered: 3, copies: 0, deleted: 3 })
+    expect(new Set(delivered(sink)).size).toBe(3)
+  })
+
+  it('a server without unique-ids is drained by the bytes alone', async () => {
+    const server = await serve(6, { behaviour: { noUidl: true }, capabilities: { uidl: false } })
+    server.add(smallMessage(3))
+    const sink = new MemorySink()
+    const receipt = await drainInto(server, sink)
+    expect(receipt).toMatchObject({ delivered: 6, copies: 1, deleted: 7, verifiedGone: 7 })
+    expect(server.remaining()).toBe(0)
+  })
+})
+
+describe('G7: deletion is verified', () => {
+  it.each(['committed', 'not-committed'] as const)(
+    'a lost QUIT reply, %s: no second write, and everything is gone in the end',
+    async (loseQuitReply) => {
+      const server = await serve(10, { behaviour: { loseQuitReply } })
+      const sink = new MemorySink()
+      let commits = 0
+      sink.afterWrite = () => {
+        if (++commits > 2) server.setBehaviour({ loseQuitReply: undefined })
+      }
+      const done = drainInto(server, sink, { source: { retryPatienceMs: 2000 } })
+      setTimeout(() => server.setBehaviour({ loseQuitReply: undefined }), 300)
+      const receipt = await done
+      expect(sink.records).toHaveLength(10)
+      expect(receipt).toMatchObject({ delivered: 10, deleted: 10, verifiedGone: 10 })
+      expect(server.remaining()).toBe(0)
+    },
+  )
+
+  it('a server that answers QUIT and deletes nothing is given up, said, and not written to twice', async () => {
+    const server = await serve(5, { behaviour: { ignoreDeletes: true } })
+    const sink = new MemorySink()
+    const receipt = await drainInto(server, sink)
+    expect(receipt).toMatchObject({ delivered: 5, deleted: 5, verifiedGone: 0, remaining: 5 })
+    expect(sink.records).toHaveLength(5)
+    expect([...sink.ledger.entries.values()].map(({ reason }) => reason)).toEqual(
+      Array<string>(5).fill('undeletable'),
+    )
+  })
+
+  it('a server that deletes late is waited for', async () => {
+    const server = await serve(5, { behaviour: { ignoreDeletes: 1 } })
+    const receipt = await drainInto(server, new MemorySink())
+    expect(receipt).toMatchObject({ deleted: 5, verifiedGone: 5, remaining: 0 })
+  })
+
+  it('one empty session proves nothing: a server that fails to open its mailbox loses no mail', async () => {
+    const server = await serve(5, { behaviour: { statZero: (session: number) => session === 1 } })
+    const receipt = await drainInto(server, new MemorySink())
+    expect(receipt).toMatchObject({ delivered: 5, verifiedGone: 5 })
+    expect(server.remaining()).toBe(0)
+  })
+
+  it('a capped view is looped over until nothing is left', async () => {
+    const server = await serve(45, { behaviour: { cappedView: 10 } })
+    const receipt = await drainInto(server, new MemorySink())
+    expect(receipt).toMatchObject({ delivered: 45, verifiedGone: 45, remaining: 0 })
+  })
+
+  it('mail that arrives while draining is drained too', async () => {
+    const server = await serve(4)
+    const sink = new MemorySink()
+    let added = 0
+    sink.afterWrite = () => {
+      if (added++ < 2) server.add(smallMessage(100 + added))
+    }
+    const receipt = await drainInto(server, sink)
+    expect(receipt.delivered).toBe(6)
+    expect(server.remaining()).toBe(0)
+  })
+})
+
+describe('G8: short is suspect', () => {
+  it('a message that comes short is tried three times, then kept, and the others are delivered and deleted', async () => {
+    const server = await serve(10, {
+      behaviour: { shortMessages: (index: number) => (index === 4 ? 20 : undefined) },
+    })
+    const sink = new MemorySink()
+    const receipt = await drainInto(server, sink)
+    expect(receipt).toMatchObject({
+      seen: 10,
+      delivered: 9,
+      kept: 1,
+      verifiedGone: 9,
+      remaining: 1,
+    })
+    expect(server.remainingIndexes()).toEqual([4])
+    const kept = [...sink.ledger.entries.values()].filter(({ state }) => state === 'kept')
+    expect(kept).toMatchObject([{ uidl: 'uid-4', reason: 'suspect', sha256: null }])
+    const reads = server.log.filter(({ verb }) => verb === 'RETR').length
+    expect(reads).toBeGreaterThanOrEqual(12)
+  })
+
+  it('one that comes whole at the second try is delivered', async () => {
+    let reads = 0
+    const server = await serve(6, {
+      behaviour: {
+        shortMessages: (index: number) => (index === 2 && reads++ === 0 ? 5 : undefined),
+      },
+    })
+    const receipt = await drainInto(server, new MemorySink())
+    expect(receipt).toMatchObject({ delivered: 6, kept: 0, verifiedGone: 6 })
+  })
+
+  it('-ERR on RETR says nothing about the message: kept as unreadable, not deleted', async () => {
+    const server = await serve(6, {
+      behaviour: { errorOnRetr: (index: number) => (index === 1 ? 'expunged.' : undefined) },
+    })
+    const sink = new MemorySink()
+    const receipt = await drainInto(server, sink)
+    expect(receipt).toMatchObject({ delivered: 5, kept: 1, remaining: 1 })
+    expect(server.remainingIndexes()).toEqual([1])
+  })
+
+  it('a message that others took before it was read is counted as vanished', async () => {
+    const server = await serve(6, {
+      behaviour: {
+        errorOnRetr: (index: number) => {
+          if (index !== 1) return undefined
+          setImmediate(() => server.remove(1))
+          return 'expunged.'
+        },
+      },
+    })
+    const receipt = await drainInto(server, new MemorySink())
+    expect(receipt).toMatchObject({ seen: 6, delivered: 5, kept: 0, vanished: 1 })
+  })
+
+  it('G2: a short message spoils its session: nothing of it is lost on a server whose QUIT removes what was read', async () => {
+    const server = await serve(8, {
+      capabilities: { expire: '0' },
+      behaviour: {
+        quitRemovesRead: true,
+        shortMessages: (index: number) => (index === 3 ? 10 : undefined),
+      },
+    })
+    const sink = new MemorySink()
+    const receipt = await drainInto(server, sink)
+    expect(receipt).toMatchObject({ delivered: 7, kept: 1 })
+    expect(server.remainingIndexes()).toEqual([3])
+  })
+})
+
+describe('G10: the limit', () => {
+  it('a message over it is not asked for, kept and named', async () => {
+    const server = await serve(5, {}, (index) => (index === 2 ? 'x'.repeat(3000) : ''))
+    const sink = new MemorySink()
+    const receipt = await drainInto(server, sink, { maxMessageBytes: 2000 })
+    expect(receipt).toMatchObject({ delivered: 4, kept: 1, remaining: 1 })
+    expect(server.log.filter(({ verb }) => verb === 'RETR')).toHaveLength(4)
+    expect(server.remainingIndexes()).toEqual([2])
+  })
+
+  it('a message that outgrows it while it is read is discarded to its end and kept', async () => {
+    const server = await serve(
+      5,
+      { behaviour: { announce: (index: number, octets: number) => (index === 2 ? 50 : octets) } },
+      (index) => (index === 2 ? 'x'.repeat(3000) : ''),
+    )
+    const sink = new MemorySink()
+    const receipt = await drainInto(server, sink, { maxMessageBytes: 2000 })
+    expect(receipt).toMatchObject({ delivered: 4, kept: 1 })
+    expect(server.remainingIndexes()).toEqual([2])
+  })
+})
+
+describe('transforms', () => {
+  it('G3: what a transform filters stays on the server and is not read again', async () => {
+    const server = await serve(10, { capabilities: { expire: 'NEVER' } })
+    const sink = new MemorySink()
+    const odd = (record: { uidl: string }) =>
+      Number(record.uidl.slice(4)) % 2 === 1 ? record : null
+    const receipt = await drainInto(server, sink, { through: [odd] })
+    expect(receipt).toMatchObject({ delivered: 5, filtered: 5, kept: 0, deleted: 5, remaining: 5 })
+    expect(server.remainingIndexes()).toEqual([0, 2, 4, 6, 8])
+    const before = server.log.filter(({ verb }) => verb === 'RETR').length
+    const second = await drainInto(server, sink, { through: [odd] })
+    expect(second).toMatchObject({ delivered: 0, filtered: 5 })
+    expect(server.log.filter(({ verb }) => verb === 'RETR')).toHaveLength(before)
+  })
+
+  it('G2: on a host that may remove what was read, filtered mail stays and the rest is deleted', async () => {
+    const server = await serve(10, { behaviour: { quitRemovesRead: true } })
+    const odd = (record: { uidl: string }) =>
+      Number(record.uidl.slice(4)) % 2 === 1 ? record : null
+    const receipt = await drainInto(server, new MemorySink(), { through: [odd] })
+    expect(receipt).toMatchObject({ delivered: 5, filtered: 5, verifiedGone: 5 })
+    expect(server.remainingIndexes()).toEqual([0, 2, 4, 6, 8])
+  })
+
+  it('G3: a transform that throws keeps its message and the drain goes on', async () => {
+    const server = await serve(6)
+    const fussy = (record: { uidl: string }) => {
+      if (record.uidl === 'uid-3') throw new Error('cannot')
+      return record
+    }
+    const receipt = await drainInto(server, new MemorySink(), { through: [fussy] })
+    expect(receipt).toMatchObject({ delivered: 5, kept: 1, verifiedGone: 5 })
+    expect(server.remainingIndexes()).toEqual([3])
+  })
+
+  it('G4: the several records of a message are one unit', async () => {
+    const server = await serve(3)
+    const sink = new MemorySink()
+    const receipt = await drainInto(server, sink, {
+      through: [(record: object) => [record, record]],
+    })
+    expect(receipt).toMatchObject({ delivered: 3, deleted: 3 })
+    expect(sink.records).toHaveLength(6)
+    expect(sink.records.map(({ key }) => key).filter((key) => key.endsWith('.1'))).toHaveLength(3)
+  })
+})
+
+describe('lost connections', () => {
+  it('a server that drops every session after some octets is drained all the same', async () => {
+    const server = await serve(40, { behaviour: { dropAfterOctets: 4000 } })
+    const sink = new MemorySink()
+    const receipt = await drainInto(server, sink)
+    expect(sink.records).toHaveLength(40)
+    expect(receipt).toMatchObject({ delivered: 40, verifiedGone: 40 })
+    expect(server.remaining()).toBe(0)
+  })
+
+  it('a busy mailbox is waited for', async () => {
+    const server = await serve(3, { behaviour: { inUse: 3 } })
+    const receipt = await drainInto(server, new MemorySink())
+    expect(receipt.delivered).toBe(3)
+  })
+
+  it('a rejected password is not tried again', async () => {
+    const server = await serve(3, { password: 'another' })
+    await expect(drainInto(server, new MemorySink())).rejects.toMatchObject({
+      code: 'MAILDRAIN_POP3_AUTH_REJECTED',
+    })
+    expect(server.sessions).toBeLessThanOrEqual(1)
+  })
+
+  it('a stop leaves the session without QUIT and everything on the server', async () => {
+    const server = await serve(50)
+    const sink = new MemorySink()
+    const abort = new AbortController()
+    sink.beforeWrite = () => {
+      abort.abort()
+      return new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    const stopped = drainInto(server, sink, { signal: abort.signal, batchMaxMessages: 10 })
+    await expect(stopped).rejects.toMatchObject({ code: 'MAILDRAIN_STOPPED' })
+    expect(server.remaining()).toBe(50)
+    sink.beforeWrite = () => undefined
+    const receipt = await drainInto(server, sink)
+    expect(sink.records).toHaveLength(50)
+    expect(receipt).toMatchObject({ seen: 50, verifiedGone: 50 })
+  })
+})
