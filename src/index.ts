@@ -1,0 +1,45 @@
+/** The public surface of maildrain: re-exports only. */
+export { drain, type DrainOptions } from './pipeline/drain.ts'
+export { type Progress, type Receipt, exitCodeOf } from './pipeline/receipt.ts'
+export { pop3, type Pop3SourceOptions } from './sources/pop3/index.ts'
+export { kafka, type KafkaSinkOptions } from './sinks/kafka/index.ts'
+export { sqlite, type SqliteSinkOptions } from './sinks/sqlite/index.ts'
+export { parse, type ParseOptions } from './transforms/parse/index.ts'
+export { dedupe } from './transforms/dedupe.ts'
+export { decodeAvro, decodeJson, encodeAvro, encodeJson } from './transforms/encode.ts'
+export type { Stage, StageContext, Transform, TransformFunction } from './transforms/stage.ts'
+export type {
+  Batch,
+  BatchMessage,
+  Durability,
+  Guarantee,
+  Sink,
+  SinkContext,
+  SinkRecord,
+  WriteOptions,
+} from './sinks/sink.ts'
+export type { Source, SourceContext, SourceReport } from './sources/source.ts'
+export type { KeptReason, Ledger, LedgerEntry, LedgerState } from './ledger/ledger.ts'
+export type {
+  AttachmentInfo,
+  HeaderField,
+  MailAddress,
+  MailRecord,
+  ParseStatus,
+  RawMessage,
+} from './message.ts'
+export type { Logger } from './logger.ts'
+export {
+  BatchError,
+  ConfigError,
+  ConnectionError,
+  ERROR_CODES,
+  EXIT,
+  type ErrorCode,
+  LedgerError,
+  MaildrainError,
+  Pop3ProtocolError,
+  Pop3ReplyError,
+  Pop3StateError,
+  SinkError,
+} from './errors.ts'
