@@ -257,6 +257,12 @@ export const ERROR_CODES = {
     'A record is larger than the destination takes',
     'Raise the limit of the destination; the message stays on the server',
   ),
+  MAILDRAIN_TRANSFORM_DEADLINE: row(
+    EXIT.messagesKept,
+    true,
+    'A transform has not finished with a message in time',
+    'Look at what the transform waits for; the message stays on the server',
+  ),
   MAILDRAIN_RECORD_UNREADABLE: row(
     EXIT.sinkFailed,
     false,
