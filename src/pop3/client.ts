@@ -1,0 +1,328 @@
+/**
+ * The POP3 client: a session as promises, named by the verbs of RFC 1939. Commands may be issued at will; they leave in
+ * order, as many at once as server and bounds allow. When anything breaks the order of replies the connection is closed,
+ * because a reply that is taken for another one's deletes the wrong mail.
+ */
+import { ConfigError, ConnectionError, MaildrainError, Pop3ProtocolError } from '../errors.ts'
+import type { Capabilities } from './capabilities.ts'
+import { type Verb, bare, checkCredentials, numbered } from './commands.ts'
+import { Connection, type ConnectionIo } from './connection.ts'
+import { Consumer } from './consumer.ts'
+import { askCapabilities, authenticate, requireTls } from './handshake.ts'
+import { ListingGuard, parseListingLine, parseOctets, usableUidl } from './listing.ts'
+import {
+  type Pop3ClientOptions,
+  type ResolvedPop3ClientOptions,
+  isLoopback,
+  pop3ClientOptions,
+} from './options.ts'
+import type { SessionState } from './protocol.ts'
+import {
+  type ConnectTransport,
+  type Pop3Clock,
+  connectSocket,
+  systemPop3Clock,
+} from './transport.ts'
+
+/** What the client needs of its surroundings; each has a default. */
+export interface Pop3ClientIo {
+  readonly clock?: Pop3Clock | undefined
+  /** Ends connecting and logging in; once logged in, `close` does. */
+  readonly signal?: AbortSignal | undefined
+  /** Opens the connection: sockets unless given. */
+  readonly connect?: ConnectTransport | undefined
+}
+
+export interface RetrOptions {
+  /** Octets that LIST announced; counts toward the window of what is in flight. */
+  readonly octets: number
+  /** Called synchronously with unstuffed bytes. The view is of a socket's buffer: copy it, or keep all of that alive. */
+  readonly onData: (chunk: Buffer) => void
+}
+
+export interface TopOptions {
+  /** As for RETR. */
+  readonly onData: (chunk: Buffer) => void
+}
+
+/** What TOP is reckoned with in the window: headers are a few KiB, and there is no announcement. */
+const TOP_OCTETS = 64 * 1024
+
+/**
+ * One session. Every method rejects with Pop3ReplyError when the server refuses (the session goes on), with Pop3StateError
+ * when the session's state forbids the command, and with what ended the connection when that ended first.
+ */
+export class Pop3Client {
+  readonly #connection: Connection
+  readonly #options: ResolvedPop3ClientOptions
+  /** The server answers CAPA. */
+  readonly #capa: boolean
+
+  private constructor(connection: Connection, options: ResolvedPop3ClientOptions, capa: boolean) {
+    this.#connection = connection
+    this.#options = options
+    this.#capa = capa
+  }
+
+  /**
+   * Connects: greeting, CAPA, and STLS with CAPA again where it is asked for.
+   * @throws ConfigError for wrong options, and before connecting when the password would cross a network in clear
+   * @throws ConnectionError for network and TLS, Pop3ReplyError when the server is busy, Pop3ProtocolError when it is none
+   */
+  static async connect(options: Pop3ClientOptions, io: Pop3ClientIo = {}): Promise<Pop3Client> {
+    const resolved = resolve(options)
+    refuseCleartext(resolved)
+    checkCredentials(resolved.auth.user, resolved.auth.password)
+    const connectionIo: ConnectionIo = {
+      clock: io.clock ?? systemPop3Clock,
+      connect: io.connect ?? connectSocket,
+      signal: io.signal,
+    }
+    const connection = await Connection.open(resolved, connectionIo)
+    try {
+      await askCapabilities(connection, resolved.maxCapabilityLines)
+    } catch (error) {
+      connection.close()
+      if (!hangsOnCapa(error, resolved)) throw error
+      return new Pop3Client(await Connection.open(resolved, connectionIo), resolved, false)
+    }
+    const client = new Pop3Client(connection, resolved, true)
+    if (resolved.tls === 'stls') await client.#startTls()
+    return client
+  }
+
+  /** The reply to the last CAPA: after connecting, after STLS, after login. */
+  get capabilities(): Capabilities {
+    return this.#connection.capabilities
+  }
+
+  get state(): SessionState {
+    return this.#connection.state
+  }
+
+  /** The connection is encrypted and the certificate was accepted. */
+  get secure(): boolean {
+    return this.#connection.secure
+  }
+
+  /** Several commands may be in flight. */
+  get pipelining(): boolean {
+    return this.#connection.pipelining
+  }
+
+  /** Logs in, then asks for the capabilities again. A rejected password must not be tried again: servers lock accounts. */
+  async login(): Promise<void> {
+    await authenticate(this.#connection, this.#options.auth)
+    if (this.#capa) await askCapabilities(this.#connection, this.#options.maxCapabilityLines)
+    this.#connection.ready()
+  }
+
+  /** Count of messages, and their octets as the server reckons: advisory, some wrap at 4 GiB, some say nothing (0). */
+  async stat(): Promise<{ messages: number; octets: number }> {
+    const connection = this.#connection
+    return connection.run({
+      command: bare('STAT'),
+      read: ({ text }) => {
+        const line = parseListingLine(text)
+        if (line === undefined && !/^\s*\d{11}/.test(text)) throw this.#unreadable('STAT', text)
+        const { n: messages, rest } = line ?? { n: Infinity, rest: '' }
+        if (messages > this.#options.maxMessages) throw this.#tooMany()
+        return { messages, octets: parseOctets(rest) ?? 0 }
+      },
+    })
+  }
+
+  /**
+   * The unique-ids of all messages, line by line; one character a byte (RFC 1939 section 7).
+   * @param limit the count of STAT. A listing with a repeated or higher number or more lines is rejected as a whole, and what
+   * was told of it is void
+   * @param onMissing gets the numbers whose unique-id is absent or unusable; without it they, too, reject the listing
+   */
+  async uidlAll(
+    onEntry: (n: number, uidl: string) => void,
+    limit: number,
+    onMissing?: (n: number) => void,
+  ): Promise<void> {
+    const guard = this.#guard('UIDL', limit)
+    const entries = new Consumer(onEntry)
+    const missing = onMissing === undefined ? undefined : new Consumer(onMissing)
+    await this.#connection.run({
+      ...{ command: bare('UIDL'), expects: 'lines' },
+      onLine: (text) => {
+        const line = guard.read(text)
+        const uidl = usableUidl(line.rest)
+        if (uidl !== undefined) entries.give(line.n, uidl)
+        else if (missing === undefined) throw guard.unusable(line)
+        else missing.give(line.n)
+      },
+      read: () => undefined,
+    })
+    entries.rethrow()
+    missing?.rethrow()
+  }
+
+  /** The octets of all messages, line by line (RFC 1939 section 5). `limit` as for `uidlAll`. */
+  async listAll(onEntry: (n: number, octets: number) => void, limit: number): Promise<void> {
+    const guard = this.#guard('LIST', limit)
+    const entries = new Consumer(onEntry)
+    await this.#connection.run({
+      ...{ command: bare('LIST'), expects: 'lines' },
+      onLine: (text) => {
+        const line = guard.read(text)
+        const octets = parseOctets(line.rest)
+        if (octets === undefined) throw guard.unusable(line)
+        entries.give(line.n, octets)
+      },
+      read: () => undefined,
+    })
+    entries.rethrow()
+  }
+
+  /** The unique-id of one message. An answer about another number ends the session: MAILDRAIN_POP3_DESYNC. */
+  async uidl(n: number): Promise<string> {
+    return this.#ask('UIDL', n, usableUidl)
+  }
+
+  /** The octets of one message. An answer about another number ends the session: MAILDRAIN_POP3_DESYNC. */
+  async list(n: number): Promise<number> {
+    return this.#ask('LIST', n, parseOctets)
+  }
+
+  /**
+   * A whole message: dots unstuffed, its own last CRLF kept. Resolves with the octets that came when the terminator was
+   * read; bytes that came before a rejection are a fragment. A refusal says nothing about the message (Dovecot calls an
+   * unreadable file expunged). What `onData` throws rejects after the reply was read to its end.
+   */
+  async retr(n: number, options: RetrOptions): Promise<{ octets: number }> {
+    const octets = Math.max(0, options.octets)
+    return this.#content(() => numbered('RETR', n), octets, options.onData)
+  }
+
+  /** Headers, the empty line, and `lines` lines of the body (RFC 1939 section 7); some servers send more. */
+  async top(n: number, lines: number, options: TopOptions): Promise<{ octets: number }> {
+    return this.#content(() => numbered('TOP', n, lines), TOP_OCTETS, options.onData)
+  }
+
+  /** Marks for deletion at QUIT. With the first one reading is over: only DELE, NOOP and QUIT are accepted from then on (G9). */
+  async dele(n: number): Promise<void> {
+    return this.#connection.run({ command: numbered('DELE', n), read: () => undefined })
+  }
+
+  async noop(): Promise<void> {
+    return this.#connection.run({ command: bare('NOOP'), read: () => undefined })
+  }
+
+  /**
+   * Ends the session, and commits it: sent when every other reply was read. Neither +OK proves that mail was deleted nor a
+   * lost reply that it was not; only a later session tells (G7). The connection is closed in any case.
+   */
+  async quit(): Promise<void> {
+    try {
+      await this.#connection.run({
+        command: bare('QUIT'),
+        read: () => this.#connection.finish(),
+      })
+    } catch (error) {
+      if (this.#connection.state === 'update') this.#connection.finish()
+      throw error
+    }
+  }
+
+  /** Closes the connection without QUIT: nothing is deleted. What is pending rejects with MAILDRAIN_POP3_DISCONNECTED. */
+  close(): void {
+    this.#connection.close()
+  }
+
+  /** Calls the listener once when the connection is gone: with what ended it, undefined after `close` or `quit`. */
+  onClose(listener: (error: MaildrainError | undefined) => void): void {
+    this.#connection.onClose(listener)
+  }
+
+  async #startTls(): Promise<void> {
+    try {
+      await requireTls(this.#connection)
+      await askCapabilities(this.#connection, this.#options.maxCapabilityLines)
+    } catch (error) {
+      this.close()
+      throw error
+    }
+  }
+
+  async #content(
+    command: () => ReturnType<typeof numbered>,
+    octets: number,
+    onData: (chunk: Buffer) => void,
+  ): Promise<{ octets: number }> {
+    const consumer = new Consumer(onData)
+    const result = await this.#connection.run({
+      ...{ command: command(), expects: 'body', octets },
+      onData: (chunk) => consumer.give(chunk),
+      read: (_status, received) => ({ octets: received }),
+    })
+    consumer.rethrow()
+    return result
+  }
+
+  async #ask<T>(verb: Verb, n: number, value: (rest: string) => T | undefined): Promise<T> {
+    const { server } = this.#connection
+    return this.#connection.run({
+      command: numbered(verb, n),
+      read: ({ text }) => {
+        const line = parseListingLine(text)
+        if (line === undefined) throw this.#unreadable(`${verb} ${n}`, text)
+        if (line.n !== n)
+          throw new Pop3ProtocolError(
+            'MAILDRAIN_POP3_DESYNC',
+            `${server} answered ${verb} ${n} about message ${line.n}: replies do not match commands any more; the connection is closed and maildrain reconnects without pipelining`,
+          )
+        const result = value(line.rest)
+        if (result === undefined) throw this.#unreadable(`${verb} ${n}`, text)
+        return result
+      },
+    })
+  }
+
+  #guard(verb: Verb, limit: number): ListingGuard {
+    return new ListingGuard(verb, limit, this.#connection.clean)
+  }
+
+  #unreadable(command: string, text: string): Pop3ProtocolError {
+    const { server, clean } = this.#connection
+    return new Pop3ProtocolError(
+      'MAILDRAIN_POP3_PROTOCOL',
+      `${server} answered ${command} with "${clean(text)}", which is no reply to it; the connection is closed, look at the server`,
+    )
+  }
+
+  #tooMany(): Pop3ProtocolError {
+    return new Pop3ProtocolError(
+      'MAILDRAIN_POP3_LIMIT',
+      `${this.#connection.server} counts more than ${this.#options.maxMessages} messages; raise maxMessages if the server is trusted`,
+    )
+  }
+}
+
+function resolve(options: Pop3ClientOptions): ResolvedPop3ClientOptions {
+  const result = pop3ClientOptions.safeParse(options)
+  if (result.success) return result.data
+  const issues = result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
+  throw new ConfigError(
+    'MAILDRAIN_CONFIG_INVALID',
+    `wrong options of the POP3 client: ${issues.join('; ')}`,
+  )
+}
+
+function refuseCleartext({ tls, host, allowCleartext }: ResolvedPop3ClientOptions): void {
+  if (tls !== 'none' || allowCleartext || isLoopback(host)) return
+  throw new ConnectionError(
+    'MAILDRAIN_POP3_CLEARTEXT',
+    `the password for ${host} would cross the network in clear; use pop3s://, --starttls, or, knowing the risk, --insecure`,
+  )
+}
+
+/** Some old servers hang on CAPA; where TLS does not depend on it they are asked without. */
+function hangsOnCapa(error: unknown, { tls }: ResolvedPop3ClientOptions): boolean {
+  return (
+    tls !== 'stls' && error instanceof MaildrainError && error.code === 'MAILDRAIN_POP3_TIMEOUT'
+  )
+}

@@ -1,0 +1,107 @@
+/** What failures of the network and of TLS mean to the one who has to do something about them. */
+import { ConnectionError } from '../errors.ts'
+
+/** Codes of OpenSSL and Node.js for a certificate that is not acceptable, in words. */
+const CERTIFICATE: Readonly<Record<string, string>> = {
+  ERR_TLS_CERT_ALTNAME_INVALID: 'is for another name',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'is self-signed',
+  CERT_HAS_EXPIRED: 'has expired',
+  CERT_NOT_YET_VALID: 'is not valid yet',
+  CERT_REVOKED: 'was revoked',
+  SELF_SIGNED_CERT_IN_CHAIN: 'was issued by an unknown authority',
+  UNABLE_TO_GET_ISSUER_CERT: 'was issued by an unknown authority',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'was issued by an unknown authority',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'was issued by an unknown authority',
+  CERT_UNTRUSTED: 'was issued by an unknown authority',
+  INVALID_CA: 'was issued by something that is no authority',
+  INVALID_PURPOSE: 'is not made for servers',
+  CERT_SIGNATURE_FAILURE: 'has a wrong signature',
+  CERT_CHAIN_TOO_LONG: 'has too long a chain',
+  PATH_LENGTH_EXCEEDED: 'has too long a chain',
+  HOSTNAME_MISMATCH: 'is for another name',
+  EE_KEY_TOO_SMALL: 'has too weak a key',
+  CA_KEY_TOO_SMALL: 'has an authority with too weak a key',
+  CA_MD_TOO_WEAK: 'is signed with too weak a digest',
+}
+
+const REMEDY: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'the server administrator has to renew it',
+  CERT_NOT_YET_VALID: 'check the clocks of both machines',
+}
+
+/** The TLS versions have no overlap; spelled differently by the sides of the failure. */
+const OLD_TLS = /UNSUPPORTED_PROTOCOL|PROTOCOL_VERSION|TLSV1_ALERT_PROTOCOL|NO_PROTOCOLS_AVAILABLE/
+const NO_TLS = /WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST|UNKNOWN_PROTOCOL/
+
+/** `code` of what Node.js threw, or an empty string. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : ''
+}
+
+/** A TCP connection that did not come about. */
+export function unreachable(server: string, cause: unknown): ConnectionError {
+  const code = codeOf(cause)
+  const why =
+    code === 'ENOTFOUND'
+      ? 'the host is unknown; check the name'
+      : code === 'EAI_AGAIN'
+        ? 'the name service does not answer; check the network'
+        : code === 'ECONNREFUSED'
+          ? 'the connection was refused; check the port, and that the server runs'
+          : code === 'ETIMEDOUT'
+            ? 'the connection timed out; check host, port and firewall'
+            : `${code === '' ? 'the connection failed' : code}; check host, port and network`
+  return new ConnectionError('MAILDRAIN_POP3_UNREACHABLE', `no connection to ${server}: ${why}`, {
+    cause,
+  })
+}
+
+export function connectTimedOut(server: string, ms: number): ConnectionError {
+  return new ConnectionError(
+    'MAILDRAIN_POP3_UNREACHABLE',
+    `no connection to ${server}: the connection timed out after ${ms} ms; check host, port and firewall`,
+  )
+}
+
+export function tlsTimedOut(server: string, ms: number): ConnectionError {
+  return new ConnectionError(
+    'MAILDRAIN_POP3_TIMEOUT',
+    `${server} did not finish the TLS handshake in ${ms} ms; check that the port speaks TLS (110 does so only after STLS)`,
+  )
+}
+
+/** A handshake that failed: by the certificate, which somebody has to correct, or by something that may pass. */
+export function tlsFailed(server: string, cause: unknown): ConnectionError {
+  const code = codeOf(cause)
+  const verdict = CERTIFICATE[code]
+  if (verdict !== undefined) {
+    const names = code === 'ERR_TLS_CERT_ALTNAME_INVALID' ? certificateNames(cause) : ''
+    const remedy =
+      REMEDY[code] ?? 'use the name in the certificate, or give its authority by --ca-file'
+    return new ConnectionError(
+      'MAILDRAIN_POP3_TLS',
+      `the certificate of ${server} ${verdict}${names}; nothing was sent; ${remedy}`,
+      { cause },
+    )
+  }
+  const shown = code === '' ? 'the connection ended' : code
+  const why = OLD_TLS.test(code)
+    ? 'it offers only versions of TLS older than 1.2; the server administrator has to enable TLS 1.2'
+    : NO_TLS.test(code)
+      ? 'the port does not speak TLS; check the port, or use --starttls'
+      : `${shown}; check that the port speaks TLS 1.2 or newer`
+  return new ConnectionError(
+    'MAILDRAIN_POP3_TLS_HANDSHAKE',
+    `the TLS handshake with ${server} failed: ${why}`,
+    { cause },
+  )
+}
+
+function certificateNames(error: unknown): string {
+  if (typeof error !== 'object' || error === null || !('cert' in error)) return ''
+  const cert = error.cert as { subjectaltname?: unknown; subject?: { CN?: unknown } } | undefined
+  const names = cert?.subjectaltname ?? cert?.subject?.CN
+  return typeof names === 'string' ? ` (${names.replace(/[^\x20-\x7e]/g, '?').slice(0, 120)})` : ''
+}

@@ -1,0 +1,110 @@
+/**
+ * Commands that wait and commands in flight, in order. Decides what may be sent: one at a time without PIPELINING (RFC 2449
+ * section 6.6), with it as much as the bounds allow. Reads are never paused, so what is asked for must fit into memory.
+ */
+import type { Command } from './commands.ts'
+
+export interface PipelineLimits {
+  /** Octets announced for the RETRs in flight; a single larger message goes alone. */
+  readonly maxBytes: number
+  readonly maxCommands: number
+}
+
+/** Dovecot's input buffer; it does not read on while a command runs (pop3-client.h). */
+const MAX_COMMAND_BYTES = 2048
+
+export interface Queued {
+  readonly command: Command
+  /** Octets of the expected reply that count toward the window. */
+  readonly octets: number
+}
+
+export class SendQueue<T extends Queued> {
+  readonly #limits: PipelineLimits
+  #waiting: T[] = []
+  #nextWaiting = 0
+  #inFlight: T[] = []
+  #head = 0
+  #octets = 0
+  #commandBytes = 0
+  /** Several commands may be in flight. */
+  pipelining = false
+
+  constructor(limits: PipelineLimits) {
+    this.#limits = limits
+  }
+
+  /** The command whose reply comes next. */
+  get head(): T | undefined {
+    return this.#inFlight[this.#head]
+  }
+
+  get inFlight(): number {
+    return this.#inFlight.length - this.#head
+  }
+
+  push(item: T): void {
+    this.#waiting.push(item)
+  }
+
+  /** What may be sent now, in order; it counts as in flight from here on. */
+  take(): readonly T[] {
+    const taken: T[] = []
+    for (;;) {
+      const next = this.#waiting[this.#nextWaiting]
+      if (next === undefined || !this.#mayFly(next)) break
+      this.#nextWaiting += 1
+      this.#fly(next)
+      taken.push(next)
+    }
+    if (this.#nextWaiting === this.#waiting.length && this.#nextWaiting > 0) {
+      this.#waiting = []
+      this.#nextWaiting = 0
+    }
+    return taken
+  }
+
+  /** The reply to the head was read to its end. */
+  complete(): void {
+    const done = this.head
+    if (done === undefined) return
+    this.#head += 1
+    this.#octets -= done.octets
+    this.#commandBytes -= done.command.line.length
+    // The array is cut now and then, not at every reply: shifting is linear.
+    if (this.#head < 1024 && this.#head < this.#inFlight.length) return
+    this.#inFlight = this.#inFlight.slice(this.#head)
+    this.#head = 0
+  }
+
+  /** Gives everything up: what is in flight, then what waits. */
+  drain(): readonly T[] {
+    const all = [...this.#inFlight.slice(this.#head), ...this.#waiting.slice(this.#nextWaiting)]
+    this.#inFlight = []
+    this.#waiting = []
+    this.#head = 0
+    this.#nextWaiting = 0
+    return all
+  }
+
+  #fly(item: T): void {
+    this.#inFlight.push(item)
+    this.#octets += item.octets
+    this.#commandBytes += item.command.line.length
+  }
+
+  #mayFly(next: T): boolean {
+    if (this.inFlight === 0) return true
+    // QUIT is sent when every earlier reply is known; what ends a phase of the session is never pipelined.
+    if (!this.pipelining || !PIPELINED.has(next.command.verb)) return false
+    if (this.head !== undefined && !PIPELINED.has(this.head.command.verb)) return false
+    if (this.inFlight >= this.#limits.maxCommands) return false
+    if (this.#commandBytes + next.command.line.length > MAX_COMMAND_BYTES) return false
+    if (next.octets === 0 || this.#octets === 0) return true
+    return this.#octets + next.octets <= this.#limits.maxBytes
+  }
+}
+
+const PIPELINED: ReadonlySet<string> = new Set([
+  ...['STAT', 'LIST', 'UIDL', 'RETR', 'TOP', 'DELE', 'NOOP'],
+])
