@@ -5,7 +5,7 @@
 import { sleep } from '../../clock.ts'
 import { type ErrorCode, MaildrainError } from '../../errors.ts'
 import { backoffMs } from '../../pipeline/retry.ts'
-import { Pop3Client } from '../../pop3/index.ts'
+import { Pop3Client, type Pop3ClientOptions, pop3ClientOptions } from '../../pop3/index.ts'
 import type { SourceContext } from '../source.ts'
 import type { ResolvedPop3SourceOptions } from './options.ts'
 
@@ -87,18 +87,11 @@ export class Connector {
     return client
   }
 
-  #clientOptions() {
-    const {
-      mailboxId: _mailboxId,
-      sessionMessages: _sessionMessages,
-      quitDeletes: _quitDeletes,
-      openPatienceMs: _openPatienceMs,
-      retryPatienceMs: _retryPatienceMs,
-      retryInitialMs: _retryInitialMs,
-      keepAliveMs: _keepAliveMs,
-      lookDelaysMs: _lookDelaysMs,
-      ...client
-    } = this.#options
-    return { ...client, pipelining: this.#pipelining }
+  #clientOptions(): Pop3ClientOptions {
+    const own = Object.entries(this.#options).filter(([name]) => name in pop3ClientOptions.shape)
+    return {
+      ...(Object.fromEntries(own) as unknown as Pop3ClientOptions),
+      pipelining: this.#pipelining,
+    }
   }
 }

@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { ConfigError } from '../../errors.ts'
 import { mailboxId } from '../../identity.ts'
 import type { Delivery } from '../../pipeline/delivery.ts'
+import { defaultPort } from '../../pop3/index.ts'
 import type { RawMessage } from '../../message.ts'
 import type { Source, SourceContext, SourceReport } from '../source.ts'
 import {
@@ -28,7 +29,7 @@ export class Pop3Source implements Source {
     if (!result.success)
       throw new ConfigError('MAILDRAIN_CONFIG_INVALID', z.prettifyError(result.error))
     this.#options = result.data
-    const { auth, host, port } = result.data
+    const { auth, host, tls, port = defaultPort(tls) } = result.data
     this.mailbox = result.data.mailboxId ?? mailboxId(auth.user, host, port)
   }
 
