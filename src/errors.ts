@@ -227,6 +227,12 @@ export const ERROR_CODES = {
     'The destination has no space left',
     'Make space and run again',
   ),
+  MAILDRAIN_SINK_IO_FAILED: row(
+    EXIT.sinkFailed,
+    false,
+    'Reading, writing or syncing the disk under the destination failed; the file was closed',
+    'Look at the disk and the kernel log, then run again: the next run reads the ledger first',
+  ),
   MAILDRAIN_SINK_FENCED: row(
     EXIT.otherDrainer,
     false,

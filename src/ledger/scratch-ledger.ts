@@ -1,0 +1,43 @@
+/**
+ * A ledger's index on disk, thrown away at close: for a destination that keeps the ledger itself, but cannot be asked
+ * by unique-id (Kafka's ledger topic). Memory stays bounded whatever the mailbox holds (G10).
+ */
+import type { Ledger, LedgerEntry } from './ledger.ts'
+import { LedgerTable, type LedgerTableOptions, ledgerTableSql } from './ledger-table.ts'
+import { SqliteDatabase } from './sqlite-database.ts'
+
+export interface ScratchLedgerOptions extends LedgerTableOptions {
+  /** Where the file goes; must exist. Leave room for about 400 bytes an entry. */
+  readonly directory: string
+}
+
+/** `put` and `remove` are atomic only as long as they do not throw: after an error, throw the index away. */
+export interface ScratchLedger extends Ledger {
+  put(entries: Iterable<LedgerEntry>): void
+  remove(keys: Iterable<string>): void
+  /** Deletes the file. May be called again. */
+  close(): void
+}
+
+export function openScratchLedger(options: ScratchLedgerOptions): ScratchLedger {
+  const database = SqliteDatabase.openScratch(options.directory)
+  database.exec(ledgerTableSql)
+  const table = new LedgerTable(database, options)
+  const each = <T>(items: Iterable<T>, change: (item: T) => void): void =>
+    database.transaction(() => {
+      for (const item of items) change(item)
+    })
+  return {
+    put: (entries) => each(entries, (entry) => table.put(entry)),
+    remove: (keys) => each(keys, (key) => table.remove(key)),
+    byUidl: (uidl) => table.byUidl(uidl),
+    get: (key) => table.get(key),
+    holds: (entry) => table.holds(entry),
+    present: () => table.present(),
+    goneBefore: (time) => table.goneBefore(time),
+    get size() {
+      return table.size
+    },
+    close: () => database.close(),
+  }
+}
