@@ -3,7 +3,13 @@
  * order, as many at once as server and bounds allow. When anything breaks the order of replies the connection is closed,
  * because a reply that is taken for another one's deletes the wrong mail.
  */
-import { ConfigError, ConnectionError, MaildrainError, Pop3ProtocolError } from '../errors.ts'
+import {
+  ConfigError,
+  ConnectionError,
+  MaildrainError,
+  Pop3ProtocolError,
+  Pop3ReplyError,
+} from '../errors.ts'
 import type { Capabilities } from './capabilities.ts'
 import { type Verb, bare, checkCredentials, numbered } from './commands.ts'
 import { Connection, type ConnectionIo } from './connection.ts'
@@ -223,7 +229,7 @@ export class Pop3Client {
         read: () => this.#connection.finish(),
       })
     } catch (error) {
-      if (this.#connection.state === 'update') this.#connection.finish()
+      if (error instanceof Pop3ReplyError) this.#connection.finish()
       throw error
     }
   }

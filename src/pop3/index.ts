@@ -7,6 +7,7 @@ export { Pop3Client, type Pop3ClientIo, type RetrOptions, type TopOptions } from
 export {
   type Pop3ClientOptions,
   type ResolvedPop3ClientOptions,
+  defaultPort,
   pop3ClientOptions,
 } from './options.ts'
 export type { SessionState } from './protocol.ts'
