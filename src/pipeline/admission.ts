@@ -8,7 +8,7 @@ import type { Ledger, LedgerEntry } from '../ledger/ledger.ts'
 import { type MailRecord, type RawMessage, unparsedRecord } from '../message.ts'
 import type { SinkRecord } from '../sinks/sink.ts'
 import type { BatchItem, Batcher } from './batcher.ts'
-import type { MessageUnit, Verdict } from './delivery.ts'
+import { MessageUnit, type Verdict } from './delivery.ts'
 
 export interface AdmissionOptions {
   readonly batcher: Batcher
@@ -42,13 +42,41 @@ function recordOf(message: RawMessage, value: unknown): MailRecord {
 
 export class Admission {
   readonly #options: AdmissionOptions
+  /** Messages between the source and the end of the chain. */
+  #inChain = 0
+  #sourceStarved = false
 
   constructor(options: AdmissionOptions) {
     this.#options = options
   }
 
+  /** The unit of a message that is about to enter the chain. */
+  unit(message: RawMessage, onSettled: (verdict: Verdict) => void): MessageUnit {
+    this.#inChain += 1
+    return new MessageUnit(message, (unit) => this.#completed(unit), onSettled)
+  }
+
+  /**
+   * The source cannot bring more until something is committed. While messages are still being parsed more will come all
+   * the same: closing a batch then would make transactions of one message each (measured: 1,900 for 2,000 messages).
+   */
+  starved(value: boolean): void {
+    this.#sourceStarved = value
+    this.#tellBatcher()
+  }
+
+  #completed(unit: MessageUnit): void {
+    this.#inChain -= 1
+    this.#handOn(unit)
+    this.#tellBatcher()
+  }
+
+  #tellBatcher(): void {
+    this.#options.batcher.starved(this.#sourceStarved && this.#inChain === 0)
+  }
+
   /** No value of this message is left in the chain: hand it on, or answer for it. */
-  complete(unit: MessageUnit): void {
+  #handOn(unit: MessageUnit): void {
     const verdict = unit.verdict
     if (verdict !== undefined) unit.settle(verdict)
     else

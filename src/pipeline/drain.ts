@@ -26,7 +26,6 @@ import { Admission } from './admission.ts'
 import { Batcher } from './batcher.ts'
 import { Budget } from './budget.ts'
 import type { Delivery } from './delivery.ts'
-import { MessageUnit } from './delivery.ts'
 import { type DrainTuning, type ResolvedDrainTuning, drainTuning } from './options.ts'
 import { type Progress, type Receipt, assertIdentity } from './receipt.ts'
 import { SinkWriter } from './sink-writer.ts'
@@ -203,10 +202,9 @@ class DrainRun {
       ...{ ledger: parts.ledger, fingerprint: parts.fingerprint },
       ...{ deletion: this.#deletion, maxMessageBytes: parts.maxMessageBytes },
       budget: new Budget(this.#tuning.maxInFlightBytes),
-      unit: (message, onSettled) =>
-        new MessageUnit(message, (unit) => admission.complete(unit), onSettled),
+      unit: (message, onSettled) => admission.unit(message, onSettled),
       commit: (entries, tombstones = []) => commitAll(batcher, entries, tombstones),
-      starved: (value) => batcher.starved(value),
+      starved: (value) => admission.starved(value),
       progress: (update) => {
         this.#progress = { ...this.#progress, ...update }
         this.#options.onProgress?.(this.#progress)
