@@ -226,7 +226,8 @@ export class Pop3Client {
     try {
       await this.#connection.run({
         command: bare('QUIT'),
-        read: () => this.#connection.finish(),
+        read: () => undefined,
+        afterwards: () => this.#connection.finish(),
       })
     } catch (error) {
       if (error instanceof Pop3ReplyError) this.#connection.finish()

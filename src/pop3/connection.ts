@@ -33,6 +33,8 @@ export interface Request<T> {
    * @param octets of content that came after the status line
    */
   readonly read: (status: Status, octets: number) => T
+  /** Called in the same turn, once the result is given. */
+  readonly afterwards?: () => void
 }
 
 export interface ConnectionIo {
@@ -201,8 +203,12 @@ export class Connection {
       ...(onLine === undefined ? {} : { onLine }),
       ...(onData === undefined ? {} : { onData }),
       onReply: (status, received) => {
-        if (status.kind === 'err') reject(this.#refused(command, status.text))
-        else resolve(read(status, received))
+        if (status.kind === 'err') {
+          reject(this.#refused(command, status.text))
+          return
+        }
+        resolve(read(status, received))
+        request.afterwards?.()
       },
       onFailure: reject,
     }
