@@ -22,6 +22,7 @@ export interface SqlStatement {
   /** @returns how many rows changed */
   run(parameters?: readonly SqlValue[]): number
   row(parameters?: readonly SqlValue[]): SqlRow | undefined
+  /** For pages, not for look-ups: each call keeps about 900 bytes until the event loop turns (libsql 0.5.29). */
   rows(parameters?: readonly SqlValue[]): SqlRow[]
 }
 
