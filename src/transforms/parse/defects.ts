@@ -16,6 +16,8 @@ export interface Findings {
   readonly block: HeaderBlock
   readonly scan: MimeScan
   readonly result: ParserResult
+  /** Parts that became attachments. */
+  readonly matched: ReadonlySet<ScannedPart>
   readonly text: string | null
   readonly html: string | null
 }
@@ -40,10 +42,10 @@ function isSilentlyEmpty({ bytes, block, scan, result, text, html }: Findings): 
   return scan.parts.length === 0 || scan.parts.some((part) => !isBlank(bytes, part))
 }
 
-function* lostParts({ bytes, scan, result, text, html }: Findings): Generator<string> {
+function* lostParts({ bytes, scan, result, matched, text, html }: Findings): Generator<string> {
   if (!scan.complete) return
   const filled = scan.parts.filter((part) => !isBlank(bytes, part))
-  const body = filled.filter(isBodyText)
+  const body = filled.filter((part) => isBodyText(part) && !matched.has(part))
   if (text === null && body.some(({ type }) => type === 'text/plain')) yield REASON.textLost
   if (html === null && body.some(({ type }) => type === 'text/html')) yield REASON.htmlLost
   if (filled.length - body.length > result.attachments.length) yield REASON.attachmentLost
@@ -77,11 +79,15 @@ function* charsetDefects({ bytes, scan, text, html }: Findings): Generator<strin
     const raw = bytes.subarray(part.offset, part.offset + part.length)
     const content = decodeTransfer(raw, part.encoding)
     const charset = part.charset?.trim().toLowerCase() ?? ''
-    if (isAscii(content) && !/utf-?7|utf-?(16|32)/.test(charset)) continue
+    if (isAscii(content) && !shifts(content, charset)) continue
     if (!isKnownCharset(charset)) yield REASON.unknownCharset
     else if (damaged && !isDecodable(content, charset)) yield REASON.undecodable
   }
 }
+
+/** Does ASCII mean something else here? In UTF-7 behind a plus sign, in the wide ones always. */
+const shifts = (content: Buffer, charset: string): boolean =>
+  /utf-?(?:16|32)/.test(charset) || (/utf-?7/.test(charset) && content.includes('+'))
 
 /** Charsets that the library decodes beyond those that this Node knows; utf-7 is none, as it is refused. */
 const LIBRARY_CHARSETS = /^(?:cp|ibm|windows-?|x-cp|mac|x-mac-?|iso-?8859-?|koi8|tis-?620|utf-?32)/

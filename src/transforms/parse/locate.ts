@@ -8,31 +8,43 @@ import type { MimeScan, ScannedPart } from './mime-scan.ts'
 import type { ParserAttachment } from './parser.ts'
 import { decodeTransfer } from './transfer-encoding.ts'
 
+export interface Located {
+  readonly attachments: readonly AttachmentInfo[]
+  /** Parts whose content is one of the library's attachments. */
+  readonly matched: ReadonlySet<ScannedPart>
+}
+
 /**
- * The library's attachments in their order, then inline text parts that have a file name: the library merges those into
+ * The library's attachments in their order, with inline text parts that have a file name: the library merges those into
  * the text and drops their names.
  */
 export function locateAttachments(
   bytes: Buffer,
   { parts }: MimeScan,
   attachments: readonly ParserAttachment[],
-): AttachmentInfo[] {
-  const open = parts.filter((part) => !isBodyText(part)).map((part) => ({ part, used: false }))
+): Located {
+  // Text comes last, so that it is decoded only where the library took some for an attachment.
+  const body = parts.filter(isBodyText)
+  const candidates = [...parts.filter((part) => !isBodyText(part)), ...body]
+  const matched = new Set<ScannedPart>()
   const contents = new Map<ScannedPart, Content>()
   const contentOf = (part: ScannedPart): Content => {
     const known = contents.get(part) ?? decodedContent(bytes, part)
     contents.set(part, known)
     return known
   }
-  const located = attachments.map((attachment) => {
-    const match = open.find(
-      ({ part, used }) => !used && contentOf(part).sha256 === attachment.sha256,
+  const described = attachments.map((attachment) => {
+    const part = candidates.find(
+      (candidate) => !matched.has(candidate) && contentOf(candidate).sha256 === attachment.sha256,
     )
-    if (match !== undefined) match.used = true
-    return described(attachment, match?.part)
+    if (part !== undefined) matched.add(part)
+    return describe(attachment, part)
   })
-  const named = parts.filter((part) => isBodyText(part) && part.name !== null)
-  return inOrder([...located, ...named.map((part) => fromScan(part, contentOf(part)))])
+  const named = body.filter((part) => part.name !== null && !matched.has(part))
+  return {
+    attachments: inOrder([...described, ...named.map((part) => fromScan(part, contentOf(part)))]),
+    matched,
+  }
 }
 
 interface Content {
@@ -52,10 +64,7 @@ export function isBodyText({ type, disposition }: ScannedPart): boolean {
 }
 
 /** The library guesses the type of application/octet-stream by the name; what the sender declared stays. */
-const described = (
-  attachment: ParserAttachment,
-  part: ScannedPart | undefined,
-): AttachmentInfo => ({
+const describe = (attachment: ParserAttachment, part: ScannedPart | undefined): AttachmentInfo => ({
   name: attachment.name,
   type: part?.type ?? attachment.type,
   disposition: attachment.disposition,

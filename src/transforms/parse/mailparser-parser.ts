@@ -46,7 +46,7 @@ function takeAttachment(data: AttachmentStream, attachments: ParserAttachment[])
   data.content.on('end', () => {
     attachments.push({
       name: data.filename ?? null,
-      type: data.contentType.toLowerCase(),
+      type: typeOf(data),
       disposition: data.contentDisposition ?? null,
       size: data.size ?? 0,
       sha256: data.checksum ?? '',
@@ -54,6 +54,13 @@ function takeAttachment(data: AttachmentStream, attachments: ParserAttachment[])
     data.release?.()
   })
   data.content.resume()
+}
+
+/** Typed as a string, but false for a part whose Content-Type is empty. */
+function typeOf({ contentType }: { readonly contentType: unknown }): string {
+  return typeof contentType === 'string' && contentType !== ''
+    ? contentType.toLowerCase()
+    : 'application/octet-stream'
 }
 
 /** An empty group stays as its name; a bare local part, which mailparser takes for a name, becomes the address. */

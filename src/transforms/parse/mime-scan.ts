@@ -8,7 +8,7 @@ import { type StructuredHeader, parseStructured } from './mime-header.ts'
 
 /** A leaf of the MIME tree. Embedded messages (message/rfc822) are leaves too. */
 export interface ScannedPart {
-  /** Media type, lower case; `text/plain` where none is given (RFC 2045 section 5.2). */
+  /** Media type as written, lower case; `text/plain` where none is given (RFC 2045 section 5.2). */
   readonly type: string
   readonly charset: string | null
   /** Transfer encoding, lower case; empty if none. */
@@ -101,7 +101,7 @@ function leaf(
   const disposition = dispositionHeader === undefined ? null : parseStructured(dispositionHeader)
   const name = disposition?.parameters.get('filename') ?? type.parameters.get('name') ?? null
   return {
-    type: type.value.includes('/') ? type.value : 'text/plain',
+    type: type.value === '' ? 'text/plain' : type.value,
     charset: type.parameters.get('charset') ?? null,
     disposition: disposition === null || disposition.value === '' ? null : disposition.value,
     name,

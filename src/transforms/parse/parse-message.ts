@@ -63,29 +63,28 @@ interface Work {
 }
 
 async function withBody(work: Work): Promise<ParsedFields> {
-  const { raw, bytes, block, fields, reasons, parser } = work
-  let result: ParserResult
   try {
-    result = await parser.parse(bytes)
+    const result = await work.parser.parse(work.bytes)
+    return checked(work, result)
   } catch (error) {
-    return settled('failed', fields, reasons.add(failureOf(error)))
+    return settled('failed', work.fields, work.reasons.add(failureOf(error)))
   }
+}
+
+function checked({ raw, bytes, block, fields, reasons }: Work, result: ParserResult): ParsedFields {
   const scan = scanMime(bytes)
-  const html = htmlOf(result, scan)
-  const body = { text: textOf(result), html }
-  const attachments = locateAttachments(bytes, scan, result.attachments)
-  for (const defect of findDefects({ bytes, block, scan, result, ...body })) reasons.add(defect)
-  return settled(
-    reasons.size === 0 ? 'ok' : 'partial',
-    {
-      ...fields,
-      ...body,
-      subject: subjectOf(result.subject, fields.subject),
-      // In bytes with other line ends the places would be those of a copy.
-      attachments: bytes === raw ? attachments : attachments.map(withoutPlace),
-    },
-    reasons,
-  )
+  const body = { text: textOf(result), html: htmlOf(result, scan) }
+  const { attachments, matched } = locateAttachments(bytes, scan, result.attachments)
+  const findings = { bytes, block, scan, result, matched, ...body }
+  for (const defect of findDefects(findings)) reasons.add(defect)
+  const record = {
+    ...fields,
+    ...body,
+    subject: subjectOf(result.subject, fields.subject),
+    // In bytes with other line ends the places would be those of a copy.
+    attachments: bytes === raw ? attachments : attachments.map(withoutPlace),
+  }
+  return settled(reasons.size === 0 ? 'ok' : 'partial', record, reasons)
 }
 
 const withoutPlace = (attachment: AttachmentInfo): AttachmentInfo => ({
