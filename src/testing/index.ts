@@ -6,3 +6,13 @@ export {
   generateMailbox,
 } from './generate-mailbox.ts'
 export { type Mailbox, type MailboxMessage, dovecotUidl, mailboxOf } from './mailbox.ts'
+export type { Behaviour, PerSession } from './behaviour.ts'
+export type {
+  Pop3Deletion,
+  Pop3Event,
+  Pop3LogEntry,
+  Pop3ServerCapabilities,
+  Pop3ServerOptions,
+  Pop3ServerTls,
+} from './pop3-core.ts'
+export { Pop3Server, startPop3Server } from './pop3-server.ts'
