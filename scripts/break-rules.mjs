@@ -179,7 +179,7 @@ function attempt([rule, what, file, as, broken, tests]) {
 }
 
 let unnoticed = 0
-for (const breakage of breakages) {
+for (const breakage of breakages.filter(([, , , as]) => as !== null)) {
   const [rule, what] = breakage
   const problem = attempt(breakage)
   if (problem) unnoticed += 1

@@ -35,11 +35,15 @@ function openNative(path: string, timeoutMs: number): Libsql.Database {
   return new Native(path, { timeout: timeoutMs })
 }
 
-const bindable = (value: SqlValue): string | number | null | Buffer => {
+/** A user's transform may put anything into a record, and what libsql does not know can abort the process. */
+const bindable = (value: unknown): string | number | null | Buffer => {
+  if (value === null || value === undefined) return null
+  if (typeof value === 'string' || typeof value === 'number') return value
   if (typeof value === 'boolean') return value ? 1 : 0
-  if (value instanceof Uint8Array && !Buffer.isBuffer(value))
+  if (Buffer.isBuffer(value)) return value
+  if (value instanceof Uint8Array)
     return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
-  return value
+  throw new TypeError(`a value of type ${typeof value} cannot be stored`)
 }
 
 /** In place: a copy of each row costs a fifth of the look-ups. */
@@ -162,7 +166,7 @@ export class SqliteDatabase {
     })
     const what = doing(sql)
     const call = <T>(work: (parameters: unknown[]) => T, parameters: readonly SqlValue[]): T =>
-      this.#guard(what, () => work(parameters.map(bindable)))
+      this.#guard(what, () => work(parameters.map((value) => bindable(value))))
     const statement: SqlStatement = {
       run: (parameters = []) => call((values) => native.run(values).changes, parameters),
       row: (parameters = []) =>

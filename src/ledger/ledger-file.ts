@@ -1,0 +1,164 @@
+/**
+ * A SQLite file with a ledger in it: whose it is, which format it has, and how it is opened so that what the ledger
+ * says is durable. A file that is something else is refused and not changed by a byte.
+ */
+import { randomUUID } from 'node:crypto'
+import { closeSync, fsyncSync, openSync, realpathSync, statSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { LedgerError, SinkError } from '../errors.ts'
+import { ledgerTableSql } from './ledger-table.ts'
+import { ownerTableSql } from './ownership.ts'
+import { SqliteDatabase } from './sqlite-database.ts'
+import { sqliteFailure } from './sqlite-error.ts'
+
+/** `mldr` in the file's header (sqlite.org/fileformat2.html, offset 68). */
+export const APPLICATION_ID = 0x6d6c6472
+
+/** Version of the tables, also in the header (offset 60). Raised when an older maildrain would misread them. */
+export const FORMAT = 1
+
+const META_SQL = `CREATE TABLE ledger_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)`
+
+export interface LedgerFileOptions {
+  readonly busyTimeoutMs: number
+  /** Tables of the data beside the ledger, run when the file is new. */
+  readonly dataSql?: string
+}
+
+/**
+ * The file's one name, whatever links lead to it, so that two ways to a file find one lock.
+ * @throws SinkError when its directory is missing
+ */
+export function locateFile(path: string): string {
+  const absolute = resolve(path)
+  try {
+    if (exists(absolute)) return realpathSync(absolute)
+    return join(realpathSync(dirname(absolute)), basename(absolute))
+  } catch (error) {
+    throw sqliteFailure(error, `find the directory of ${absolute}`)
+  }
+}
+
+/**
+ * Refuses a file that is not maildrain's or that a newer maildrain wrote. Only looks: no lock, no roll-back, no
+ * checkpoint, although all of these would be due when another program's file was left in the middle of something.
+ */
+export function assertOurs(path: string): void {
+  if (!exists(path)) return
+  const stats = statSync(path)
+  if (!stats.isFile())
+    throw new SinkError('MAILDRAIN_SINK_REFUSED', `${path} is not a file; name one`)
+  if (stats.size === 0) return
+  const memory = SqliteDatabase.openMemory()
+  try {
+    // Through SQLite, not read(2): closing a descriptor of ours would drop the locks that this process may have on it.
+    const uri = `${pathToFileURL(path).href}?mode=ro&immutable=1`
+    memory.prepare('ATTACH ? AS probe').run([uri])
+    assertHeader(memory, path, 'probe.')
+    memory.exec('DETACH probe')
+  } catch (error) {
+    if (error instanceof LedgerError && error.code === 'MAILDRAIN_LEDGER_FOREIGN')
+      throw isForeign(error) ? error : foreign(path, 'is not a SQLite database', error)
+    throw error
+  } finally {
+    memory.close()
+  }
+}
+
+/** Opens the file, and makes it, mode 0600, when it is not there. The caller holds the lock of its mailbox. */
+export function openLedgerFile(path: string, options: LedgerFileOptions): SqliteDatabase {
+  assertOurs(path)
+  if (!exists(path)) createPrivate(path)
+  return SqliteDatabase.openDurable(path, {
+    busyTimeoutMs: options.busyTimeoutMs,
+    create: (database) => {
+      database.transaction(() => {
+        if (isBlank(database)) initialize(database, options.dataSql ?? '')
+        assertHeader(database, path, '')
+        assertMeta(database, path)
+      })
+      makeDurable(database)
+    },
+  })
+}
+
+const number = (database: SqliteDatabase, sql: string): number =>
+  Number(database.prepare(sql).row()?.[0] ?? 0)
+
+const isBlank = (database: SqliteDatabase): boolean =>
+  number(database, 'PRAGMA application_id') === 0 &&
+  number(database, 'SELECT count(*) FROM sqlite_master') === 0
+
+function initialize(database: SqliteDatabase, dataSql: string): void {
+  database.exec(`${META_SQL}; ${ownerTableSql}; ${ledgerTableSql} ${dataSql}`)
+  database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${FORMAT}`)
+  const value = { application: 'maildrain', format: FORMAT, database: randomUUID() }
+  database
+    .prepare('INSERT INTO ledger_meta (name, value) VALUES (?, ?)')
+    .run(['@meta', JSON.stringify(value)])
+}
+
+const FOREIGN = Symbol('foreign')
+
+function foreign(path: string, why: string, cause: unknown): LedgerError {
+  const error = new LedgerError(
+    'MAILDRAIN_LEDGER_FOREIGN',
+    `${path} ${why}; it was left as it is, name another file`,
+    { cause },
+  )
+  return Object.assign(error, { [FOREIGN]: true })
+}
+
+const isForeign = (error: LedgerError): boolean => FOREIGN in error
+
+function assertHeader(database: SqliteDatabase, path: string, schema: '' | 'probe.'): void {
+  const application = number(database, `PRAGMA ${schema}application_id`)
+  if (application !== APPLICATION_ID)
+    throw foreign(path, 'is a SQLite database of another program', undefined)
+  const format = number(database, `PRAGMA ${schema}user_version`)
+  if (format > FORMAT)
+    throw foreign(
+      path,
+      `was written by a newer maildrain (format ${format}, this one knows ${FORMAT})`,
+      undefined,
+    )
+}
+
+function assertMeta(database: SqliteDatabase, path: string): void {
+  const row = database.prepare('SELECT value FROM ledger_meta WHERE name = ?').row(['@meta'])
+  if (typeof row?.[0] === 'string' && row[0].includes('"application":"maildrain"')) return
+  throw new LedgerError(
+    'MAILDRAIN_LEDGER_DAMAGED',
+    `${path} has lost its @meta row; restore the file from a backup`,
+  )
+}
+
+/**
+ * What a process wrote and did not live to sync is in the log all the same, and would be believed. A checkpoint syncs
+ * it, and writes it anew into the main file where a failed fsync had left pages that only look clean. Readers may make
+ * it incomplete; then the commit that takes the ownership syncs the log.
+ */
+function makeDurable(database: SqliteDatabase): void {
+  database.prepare('PRAGMA wal_checkpoint(PASSIVE)').row()
+}
+
+function exists(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined
+}
+
+/** The file holds people's mail. Its name must be as durable as what is in it. */
+function createPrivate(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600))
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return
+    throw sqliteFailure(error, `create ${path}`)
+  }
+  const directory = openSync(dirname(path), 'r')
+  try {
+    fsyncSync(directory)
+  } finally {
+    closeSync(directory)
+  }
+}
