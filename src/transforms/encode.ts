@@ -141,6 +141,14 @@ export function encodeJson(record: MailRecord): Buffer {
   return Buffer.from(JSON.stringify({ ...plain, raw: plain.raw.toString('base64') }), 'utf8')
 }
 
+/**
+ * The same JSON without `raw`, for a destination that stores the bytes beside it.
+ * @throws SinkError MAILDRAIN_SINK_RECORD_REJECTED when a transform has put in a value that the schema cannot carry
+ */
+export function encodeJsonWithoutRaw(record: MailRecord): string {
+  return JSON.stringify({ ...checked(record), raw: undefined })
+}
+
 /** @throws SinkError MAILDRAIN_RECORD_UNREADABLE when the bytes are not a record as `encodeJson` writes it */
 export function decodeJson(buffer: Buffer): MailRecord {
   try {

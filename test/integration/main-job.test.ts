@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Receipt } from '../../src/pipeline/receipt.ts'
-import { openDatabase } from '../../src/ledger/sqlite-database.ts'
+import { SqliteDatabase } from '../../src/ledger/sqlite-database.ts'
 import { generateMailbox } from '../../src/testing/index.ts'
 import { decodeAvro } from '../../src/transforms/encode.ts'
 import { type Dovecot, noDovecot, startDovecot } from '../fixtures/dovecot.ts'
@@ -98,13 +98,14 @@ async function readTopic(topic: string, count: number): Promise<string[]> {
 }
 
 function readTable(path: string): string[] {
-  const database = openDatabase({ path, readonly: true })
+  const database = SqliteDatabase.openReader(path, { busyTimeoutMs: 1000 })
   try {
     return database
-      .all('SELECT raw, sha256 FROM messages')
-      .map((row) => {
-        const hash = sha256(row.raw as Buffer)
-        expect(hash).toBe(row.sha256)
+      .prepare('SELECT raw, sha256 FROM messages')
+      .rows()
+      .map(([raw, named]) => {
+        const hash = sha256(raw as Buffer)
+        expect(hash).toBe(named)
         return hash
       })
       .sort()

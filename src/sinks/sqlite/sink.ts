@@ -1,0 +1,138 @@
+/**
+ * SQLite as a destination: mail and ledger in one file, each batch one transaction (G5), fenced by a lock beside the
+ * file and by an epoch that every transaction checks (G11).
+ */
+import { z } from 'zod'
+import { ConfigError, MaildrainError, BatchError } from '../../errors.ts'
+import { mailboxKey } from '../../identity.ts'
+import type { Ledger, LedgerEntry } from '../../ledger/ledger.ts'
+import { assertOurs, locateFile, openLedgerFile } from '../../ledger/ledger-file.ts'
+import { LedgerTable } from '../../ledger/ledger-table.ts'
+import { type Lock, acquireLock } from '../../ledger/lock.ts'
+import { Ownership } from '../../ledger/ownership.ts'
+import type { SqliteDatabase } from '../../ledger/sqlite-database.ts'
+import { openPatiently } from '../patience.ts'
+import type { Batch, BatchMessage, Sink, SinkContext } from '../sink.ts'
+import { type MessageRow, hasRow, insertRow, messagesTableSql, rowOf } from './messages-table.ts'
+import {
+  type ResolvedSqliteSinkOptions,
+  type SqliteSinkOptions,
+  sqliteSinkOptions,
+} from './options.ts'
+
+/** SQLite holds 10^9 bytes in a row, and JSON may write a byte of text as six. */
+const MAX_RECORD_BYTES = 128 * 1024 * 1024
+
+interface Opened {
+  readonly database: SqliteDatabase
+  readonly ownership: Ownership
+  readonly table: LedgerTable
+}
+
+interface Prepared {
+  readonly entry: LedgerEntry
+  readonly rows: readonly MessageRow[]
+}
+
+export class SqliteSink implements Sink {
+  readonly name = 'sqlite'
+  readonly durability = 'committed'
+  readonly guarantee = 'exactly-once'
+  readonly maxInFlight = 1
+  readonly maxRecordBytes = MAX_RECORD_BYTES
+  readonly #options: ResolvedSqliteSinkOptions
+  #lock: Lock | undefined
+  #opened: Opened | undefined
+
+  /** @throws ConfigError naming every option that is wrong */
+  constructor(options: SqliteSinkOptions) {
+    const result = sqliteSinkOptions.safeParse(options)
+    if (!result.success)
+      throw new ConfigError('MAILDRAIN_CONFIG_INVALID', `sqlite: ${z.prettifyError(result.error)}`)
+    this.#options = result.data
+  }
+
+  get destination(): string {
+    return `sqlite:${this.#options.path}`
+  }
+
+  get ledger(): Ledger {
+    return this.#open.table
+  }
+
+  async open(context: SinkContext): Promise<void> {
+    const path = locateFile(this.#options.path)
+    // Before the lock, so that nothing at all is left beside a file that is not ours.
+    assertOurs(path)
+    this.#lock = acquireLock(`${path}.${mailboxKey(context.mailbox)}.lock`, {
+      what: `mailbox ${context.mailbox} into ${path}`,
+      log: context.log,
+    })
+    await openPatiently(context, this.#options.openPatienceMs, async () => {
+      await Promise.resolve()
+      this.#opened = this.#openFile(path, context)
+    })
+  }
+
+  /** One transaction: rows and ledger entries of every message that can be written, or nothing. */
+  async write(batch: Batch): Promise<void> {
+    await Promise.resolve()
+    const { database, ownership, table } = this.#open
+    const failures = new Map<number, MaildrainError>()
+    const prepared = batch.messages.flatMap((message, index) => prepare(message, index, failures))
+    ownership.transaction(() => {
+      for (const { entry, rows } of prepared) {
+        for (const row of rows) insertRow(database, row)
+        table.put(entry)
+      }
+      for (const key of batch.tombstones) table.remove(key)
+    })
+    if (failures.size > 0) throw new BatchError(failures)
+  }
+
+  async close(): Promise<void> {
+    await Promise.resolve()
+    this.#opened?.database.close()
+    this.#lock?.release()
+    this.#opened = undefined
+    this.#lock = undefined
+  }
+
+  #openFile(path: string, { mailbox, clock }: SinkContext): Opened {
+    const database = openLedgerFile(path, {
+      busyTimeoutMs: this.#options.busyTimeoutMs,
+      dataSql: messagesTableSql,
+    })
+    try {
+      const ownership = Ownership.claim(database, { mailbox, at: clock.now() })
+      // A row that somebody removed is not at the destination any more: its message is not known (G5).
+      const holds = (entry: LedgerEntry) => hasRow(database, entry.key)
+      return { database, ownership, table: new LedgerTable(database, { mailbox, holds }) }
+    } catch (error) {
+      database.close()
+      throw error
+    }
+  }
+
+  get #open(): Opened {
+    if (this.#opened === undefined)
+      throw new MaildrainError('MAILDRAIN_INTERNAL', `${this.destination} was used while not open`)
+    return this.#opened
+  }
+}
+
+/** Rows are made before the transaction begins, so that a record that cannot be one fails alone. */
+function prepare(
+  { entry, records }: BatchMessage,
+  index: number,
+  failures: Map<number, MaildrainError>,
+): Prepared[] {
+  try {
+    const rows = records.map(rowOf)
+    return [{ entry: rows.length > 0 ? { ...entry, place: 'messages' } : entry, rows }]
+  } catch (error) {
+    if (!(error instanceof MaildrainError)) throw error
+    failures.set(index, error)
+    return []
+  }
+}
