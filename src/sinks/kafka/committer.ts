@@ -1,0 +1,228 @@
+/**
+ * One transaction after the other, each with an outcome (G5). A transaction that did not end well kills its producer, and
+ * when its commit had been asked for, nobody knows: then the ledger is read, and says (kafkajs sends EndTxn once and never
+ * again). Nothing is ever sent twice on a guess.
+ */
+import type { Clock } from '../../clock.ts'
+import { MaildrainError, SinkError } from '../../errors.ts'
+import type { LedgerEntry } from '../../ledger/ledger.ts'
+import type { ScratchLedger } from '../../ledger/scratch-ledger.ts'
+import type { Logger } from '../../logger.ts'
+import type { ProducerRecord, Transaction } from './client.ts'
+import { withDeadline } from './deadline.ts'
+import { isEpochLost, isTooLarge, kafkaFailure } from './kafka-error.ts'
+import type { LedgerOwner } from './ledger-owner.ts'
+import type { LedgerRecords } from './ledger-topic.ts'
+import { type Pace } from './pace.ts'
+import { writePlace } from './place.ts'
+import type { BatchMessage } from '../sink.ts'
+import { sendsOf } from './records.ts'
+
+/** Of the transaction timeout: what is not committed by then is given up before the broker does. */
+const WATCHDOG_SHARE = 0.75
+
+/** A message ready to be written: its ledger entry and its records, the first of which is its place. */
+export interface Prepared {
+  readonly message: BatchMessage
+  readonly data: readonly ProducerRecord[]
+}
+
+/** What one transaction makes durable, whole or not at all. */
+export interface Group {
+  readonly messages: readonly Prepared[]
+  readonly tombstones: readonly string[]
+  readonly bytes: number
+}
+
+export interface CommitterOptions {
+  readonly owner: LedgerOwner
+  readonly index: ScratchLedger
+  readonly records: LedgerRecords
+  readonly topic: string
+  readonly ledgerTopic: string
+  readonly pace: Pace
+  readonly transactionTimeoutMs: number
+  /** `max.message.bytes` of the data topic, now. */
+  readonly maxBatchBytes: () => number
+  /** Called when a transaction was refused as too large: somebody has lowered the limit. */
+  readonly onTooLarge: () => Promise<void>
+  readonly clock: Clock
+  readonly log: Logger
+  readonly signal: AbortSignal
+}
+
+interface Attempt {
+  readonly group: Group
+  /** With their places; null until the data has been sent. */
+  entries: readonly LedgerEntry[] | null
+  /** The commit has been asked for. */
+  asked: boolean
+}
+
+/** A ledger topic takes batches of its own limit; entries are some 500 octets. */
+const LEDGER_SEND_BYTES = 512 * 1024
+
+export class Committer {
+  readonly #options: CommitterOptions
+  /** A transaction whose outcome is not known. */
+  #doubtful: Attempt | undefined
+  readonly #durable = new WeakSet<BatchMessage>()
+
+  constructor(options: CommitterOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Makes the group durable.
+   * @throws SinkError retryable when it is not: the group may be given again
+   * @throws SinkError MAILDRAIN_SINK_UNKNOWN_OUTCOME, retryable: call `settle` before anything else
+   */
+  async commit(group: Group): Promise<void> {
+    const { clock, pace, owner } = this.#options
+    const attempt: Attempt = { group, entries: null, asked: false }
+    const started = clock.monotonic()
+    try {
+      await this.#watched(attempt)
+    } catch (error) {
+      owner.drop()
+      this.#doubtful = attempt
+      this.#options.log.warn(
+        { bytes: group.bytes, asked: attempt.asked, error: kafkaFailure(error, 'commit').message },
+        'a transaction did not end well; the ledger is read',
+      )
+      if (isEpochLost(error) || error instanceof LateError) pace.late(group.bytes)
+      if (isTooLarge(error)) await this.#options.onTooLarge()
+      if (await this.settle()) return
+      throw kafkaFailure(error, `commit a batch to topic ${this.#options.topic}`)
+    }
+    pace.committed(group.bytes, clock.monotonic() - started)
+    this.#apply(attempt)
+  }
+
+  /**
+   * Finds out what became of the last transaction, if that is not known, and owns the ledger again.
+   * @returns true when that transaction is committed
+   * @throws SinkError MAILDRAIN_SINK_FENCED when another drainer has taken over
+   */
+  async settle(): Promise<boolean> {
+    const { owner, signal } = this.#options
+    const attempt = this.#doubtful
+    if (attempt === undefined && owner.producer !== undefined) return false
+    try {
+      await owner.assertNotReplaced()
+      await owner.takeOver()
+    } catch (error) {
+      signal.throwIfAborted()
+      throw attempt?.asked === true ? unknownOutcome(error) : error
+    }
+    this.#doubtful = undefined
+    if (attempt === undefined || !this.#isInLedger(attempt)) return false
+    this.#apply(attempt)
+    return true
+  }
+
+  /** Was it committed by this committer? A batch that failed in part is given again as a whole. */
+  isDurable(message: BatchMessage): boolean {
+    return this.#durable.has(message)
+  }
+
+  async #watched(attempt: Attempt): Promise<void> {
+    const { clock, transactionTimeoutMs } = this.#options
+    const ms = transactionTimeoutMs * WATCHDOG_SHARE
+    const late = () =>
+      new LateError(
+        'MAILDRAIN_SINK_UNREACHABLE',
+        `Kafka did not take a batch of ${attempt.group.bytes} octets within ${ms / 1000} s`,
+      )
+    // Not ended by the signal of a stop: what has begun comes to its outcome, so that nothing is left in doubt.
+    await withDeadline({ clock, ms, late }, (ended) => this.#transact(attempt, ended))
+  }
+
+  async #transact(attempt: Attempt, ended: AbortSignal): Promise<void> {
+    const { owner, ledgerTopic, records } = this.#options
+    const { messages, tombstones } = attempt.group
+    const transaction = await owner.producer?.begin()
+    if (transaction === undefined)
+      throw new MaildrainError('MAILDRAIN_INTERNAL', 'a batch was written without a producer')
+    const places = await this.#sendData(transaction, messages, ended)
+    const entries = messages.map(({ message: { entry }, data }) => {
+      const place = data[0] && places.get(data[0])
+      return place === undefined ? entry : { ...entry, place }
+    })
+    const ledger = [
+      ...entries.map((entry) => records.entry(entry)),
+      ...tombstones.map((key) => records.tombstone(key)),
+    ]
+    for (const send of sendsOf(ledger, LEDGER_SEND_BYTES)) {
+      ended.throwIfAborted()
+      await transaction.send(ledgerTopic, send)
+    }
+    // Whoever was late must not commit behind the back of the one who reads the ledger now.
+    ended.throwIfAborted()
+    attempt.entries = entries
+    attempt.asked = true
+    await transaction.commit()
+  }
+
+  async #sendData(
+    transaction: Transaction,
+    messages: readonly Prepared[],
+    ended: AbortSignal,
+  ): Promise<ReadonlyMap<ProducerRecord, string>> {
+    const { topic, maxBatchBytes } = this.#options
+    const places = new Map<ProducerRecord, string>()
+    const records = messages.flatMap(({ data }) => data)
+    for (const send of sendsOf(records, maxBatchBytes())) {
+      ended.throwIfAborted()
+      const next = new Map(await transaction.send(topic, send))
+      for (const record of send) {
+        const { partition } = record
+        const offset = next.get(partition) ?? -1n
+        if (offset < 0n)
+          throw new SinkError(
+            'MAILDRAIN_SINK_REFUSED',
+            `Kafka did not say where it put the records of partition ${partition} of topic ${topic}`,
+          )
+        places.set(record, writePlace({ partition, offset }))
+        next.set(partition, offset + 1n)
+      }
+    }
+    return places
+  }
+
+  /** Its commit was asked for, and each of its ledger records is the last of its key: they stand together or not at all. */
+  #isInLedger({ asked, entries, group }: Attempt): boolean {
+    if (!asked || entries === null) return false
+    const { index } = this.#options
+    const same = (entry: LedgerEntry): boolean => {
+      const found = index.get(entry.key)
+      return found?.place === entry.place && found.state === entry.state && found.at === entry.at
+    }
+    return entries.every(same) && group.tombstones.every((key) => index.get(key) === undefined)
+  }
+
+  /** The index is only a copy; when it cannot follow, the run is over, and the next one reads the ledger. */
+  #apply({ entries, group }: Attempt): void {
+    const { index } = this.#options
+    for (const { message } of group.messages) this.#durable.add(message)
+    try {
+      index.put(entries ?? [])
+      index.remove(group.tombstones)
+    } catch (error) {
+      throw new SinkError(
+        'MAILDRAIN_SINK_IO_FAILED',
+        `the index of the ledger cannot be written: ${error instanceof Error ? error.message : String(error)}; make space in the state directory and run again`,
+        { cause: error },
+      )
+    }
+  }
+}
+
+class LateError extends SinkError {}
+
+const unknownOutcome = (error: unknown): SinkError =>
+  new SinkError(
+    'MAILDRAIN_SINK_UNKNOWN_OUTCOME',
+    `whether the last batch is in Kafka is not known yet: ${error instanceof Error ? error.message : String(error)}`,
+    { cause: error },
+  )

@@ -1,0 +1,220 @@
+/**
+ * Ownership of a mailbox's ledger (G11), and its index. The transactional id fences; the last committed nonce in the
+ * ledger says who owns. Everything before our own nonce is final when we have read it, everything after can only be ours.
+ */
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import type { Clock } from '../../clock.ts'
+import { LedgerError, MaildrainError, SinkError } from '../../errors.ts'
+import { type LedgerEntry, saysDurable } from '../../ledger/ledger.ts'
+import type { ScratchLedger } from '../../ledger/scratch-ledger.ts'
+import type { Logger } from '../../logger.ts'
+import type {
+  ConsumedRecord,
+  KafkaClient,
+  ProducerRecord,
+  TransactionalProducer,
+} from './client.ts'
+import { withDeadline } from './deadline.ts'
+import { kafkaFailure } from './kafka-error.ts'
+import { LEDGER_FORMAT, type LedgerRecords, type Meta, type Owner } from './ledger-topic.ts'
+import { readPlace } from './place.ts'
+
+export interface LedgerOwnerOptions {
+  readonly client: KafkaClient
+  readonly records: LedgerRecords
+  readonly index: ScratchLedger
+  /** The ledger topic. */
+  readonly topic: string
+  readonly partition: number
+  readonly partitions: number
+  readonly clusterId: string
+  readonly transactionalId: string
+  readonly transactionTimeoutMs: number
+  readonly clock: Clock
+  readonly log: Logger
+  readonly signal: AbortSignal
+}
+
+/** The entry with the highest offset in a partition of the data topic: what proves that the topic is still the same. */
+export interface Witness {
+  readonly offset: bigint
+  readonly key: string
+  readonly sha256: string | null
+}
+
+export class LedgerOwner {
+  readonly #options: LedgerOwnerOptions
+  readonly #nonces = new Set<string>()
+  readonly #witnesses = new Map<number, Witness>()
+  #producer: TransactionalProducer | undefined
+  /** Where reading goes on. */
+  #position = 0n
+  #owned = false
+  #replacedBy: Owner | undefined
+  #meta: Meta | undefined
+
+  constructor(options: LedgerOwnerOptions) {
+    this.#options = options
+  }
+
+  get witnesses(): ReadonlyMap<number, Witness> {
+    return this.#witnesses
+  }
+
+  /** Undefined after `drop`, until the next `takeOver`. */
+  get producer(): TransactionalProducer | undefined {
+    return this.#producer
+  }
+
+  /** Lets go of a producer that has failed. Not waited for: its connection may be the one that hangs. */
+  drop(): void {
+    void this.#producer?.close().catch(() => undefined)
+    this.#producer = undefined
+  }
+
+  /**
+   * Was the mailbox taken over? Read without fencing: whoever was only slow may fence, whoever was replaced must not.
+   * @throws SinkError MAILDRAIN_SINK_FENCED
+   */
+  async assertNotReplaced(): Promise<void> {
+    const { client, topic, partition } = this.#options
+    const stable = await this.#stableOffset()
+    await this.#read(`the end of the ledger, offset ${stable}`, (signal) =>
+      client.read({
+        ...{ topic, partition, from: this.#position, to: stable, signal },
+        onRecords: (records) => this.#fold(records),
+      }),
+    )
+    if (this.#replacedBy !== undefined) throw fenced(this.#replacedBy)
+  }
+
+  /** Fences older owners, says so in the ledger, and reads it up to that word. */
+  async takeOver(): Promise<void> {
+    const { client, topic, partition, records, clock, transactionalId } = this.#options
+    this.drop()
+    const nonce = randomUUID()
+    const owner = { nonce, host: hostname(), pid: process.pid, at: clock.now() }
+    this.#nonces.add(nonce)
+    await this.#deadline('take the mailbox over', async () => {
+      this.#producer = await client.fence(transactionalId)
+      await this.#commit([records.owner(owner)])
+    })
+    let found = false
+    await this.#read('our own record in the ledger', (signal) =>
+      client.read({
+        ...{ topic, partition, from: this.#position, signal },
+        onRecords: (chunk) => {
+          found ||= chunk.some(({ value }) => value?.includes(nonce))
+          this.#fold(chunk)
+          return found
+        },
+      }),
+    )
+    this.#owned = true
+    await this.#settleMeta()
+  }
+
+  async close(): Promise<void> {
+    await this.#producer?.close()
+    this.#producer = undefined
+  }
+
+  async #commit(records: readonly ProducerRecord[]): Promise<void> {
+    const transaction = await this.#producer?.begin()
+    if (transaction === undefined) throw notOwned()
+    await transaction.send(this.#options.topic, records)
+    await transaction.commit()
+  }
+
+  /** Folds records into the index, in order; true would end the reading. */
+  #fold(records: readonly ConsumedRecord[]): boolean {
+    const { index, records: codec } = this.#options
+    const changed = new Map<string, LedgerEntry | null>()
+    for (const record of records) {
+      const change = codec.read(record)
+      if (change?.kind === 'entry') changed.set(change.entry.key, change.entry)
+      if (change?.kind === 'entry') this.#witness(change.entry)
+      if (change?.kind === 'tombstone') changed.set(change.key, null)
+      if (change?.kind === 'owner') this.#sawOwner(change.owner)
+      if (change?.kind === 'meta') this.#meta = change.meta
+      this.#position = record.offset + 1n
+    }
+    index.put([...changed.values()].filter((entry) => entry !== null))
+    index.remove([...changed].flatMap(([key, entry]) => (entry === null ? [key] : [])))
+    return false
+  }
+
+  #sawOwner(owner: Owner): void {
+    if (this.#nonces.has(owner.nonce)) this.#replacedBy = undefined
+    else if (this.#owned) this.#replacedBy = owner
+  }
+
+  #witness(entry: LedgerEntry): void {
+    const place = saysDurable(entry) ? readPlace(entry.place) : null
+    if (place === null) return
+    const { partition, offset } = place
+    const highest = this.#witnesses.get(partition)
+    if (highest === undefined || offset > highest.offset)
+      this.#witnesses.set(partition, { offset, key: entry.key, sha256: entry.sha256 })
+  }
+
+  /** Says what the ledger belongs to, or refuses one that belongs to something else. */
+  async #settleMeta(): Promise<void> {
+    const { topic, partitions, clusterId, records } = this.#options
+    const mine = { format: LEDGER_FORMAT, cluster: clusterId, topic, partitions }
+    if (this.#meta === undefined) {
+      await this.#deadline('describe the ledger', () => this.#commit([records.meta(mine)]))
+      this.#meta = mine
+      return
+    }
+    const { format, cluster, topic: named, partitions: counted } = this.#meta
+    if (format > LEDGER_FORMAT)
+      throw foreign(topic, `was written by a newer maildrain (format ${format})`)
+    if (cluster !== clusterId || named !== topic)
+      throw foreign(topic, `belongs to topic ${named} of cluster ${cluster}`)
+    if (counted !== partitions) throw foreign(topic, `had ${counted} partitions, now ${partitions}`)
+  }
+
+  async #stableOffset(): Promise<bigint> {
+    const { client, topic, partition } = this.#options
+    const offsets = await this.#deadline('ask for the end of the ledger', () =>
+      client.offsets(topic),
+    )
+    return offsets.find((each) => each.partition === partition)?.stable ?? 0n
+  }
+
+  async #read(what: string, work: (signal: AbortSignal) => Promise<bigint>): Promise<void> {
+    const next = await this.#deadline(`read ${what}`, work)
+    if (next > this.#position) this.#position = next
+  }
+
+  /** Twice the transaction timeout: by then the broker has ended whatever transaction hides the end of the ledger. */
+  async #deadline<T>(what: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { clock, signal, transactionTimeoutMs, topic, partition } = this.#options
+    const ms = 2 * transactionTimeoutMs
+    const late = () =>
+      new SinkError(
+        'MAILDRAIN_SINK_UNREACHABLE',
+        `could not ${what} within ${ms / 1000} s: partition ${partition} of topic ${topic} was read up to offset ${this.#position}; look for a transaction that hangs (kafka-transactions.sh find-hanging)`,
+      )
+    try {
+      return await withDeadline({ clock, ms, signal, late }, work)
+    } catch (error) {
+      signal.throwIfAborted()
+      throw kafkaFailure(error, what)
+    }
+  }
+}
+
+const notOwned = (): MaildrainError =>
+  new MaildrainError('MAILDRAIN_INTERNAL', 'the ledger was used while nobody owned it')
+
+const fenced = ({ host, pid }: Owner): SinkError =>
+  new SinkError(
+    'MAILDRAIN_SINK_FENCED',
+    `process ${pid} on ${host} has taken this mailbox over; nothing more is written or deleted here, let it finish`,
+  )
+
+const foreign = (topic: string, why: string): LedgerError =>
+  new LedgerError('MAILDRAIN_LEDGER_FOREIGN', `topic ${topic} ${why}; drain into another topic`)

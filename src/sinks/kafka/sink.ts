@@ -1,0 +1,227 @@
+/**
+ * Kafka as a destination, exactly-once: records and ledger entries in one transaction (G5), fenced by the transactional
+ * id (G11), the ledger read back at the start.
+ */
+import { join } from 'node:path'
+import { z } from 'zod'
+import { BatchError, ConfigError, MaildrainError } from '../../errors.ts'
+import { mailboxKey } from '../../identity.ts'
+import type { Ledger, LedgerEntry } from '../../ledger/ledger.ts'
+import { acquireLock } from '../../ledger/lock.ts'
+import { type ScratchLedger, openScratchLedger } from '../../ledger/scratch-ledger.ts'
+import { openPatiently } from '../patience.ts'
+import type { Batch, BatchMessage, Sink, SinkContext } from '../sink.ts'
+import type { KafkaClient } from './client.ts'
+import { Committer, type Prepared } from './committer.ts'
+import { LedgerOwner } from './ledger-owner.ts'
+import { LedgerRecords, ledgerPartition } from './ledger-topic.ts'
+import {
+  type KafkaSinkOptions,
+  type ResolvedKafkaSinkOptions,
+  kafkaSinkOptions,
+} from './options.ts'
+import { Pace } from './pace.ts'
+import { readPlace } from './place.ts'
+import { proveSameTopic } from './proof.ts'
+import { dataRecord, maxRawBytes, sizeOf } from './records.ts'
+import { LEDGER_PARTITIONS, ledgerTopicOf, maxBatchBytesOf, openTopics } from './topics.ts'
+
+/** More in one transaction gains nothing: kafkajs is at its best with 8 to 16 MB. */
+const LARGEST_TRANSACTION_BYTES = 16 * 1024 * 1024
+
+/** Makes the client of a sink; a parameter, so that a model of a broker can stand in its place. */
+export type OpenClient = (
+  options: ResolvedKafkaSinkOptions,
+  context: SinkContext,
+) => Promise<KafkaClient>
+
+interface Opened {
+  readonly client: KafkaClient
+  readonly index: ScratchLedger
+  readonly committer: Committer
+  readonly pace: Pace
+  /** Of the data topic. */
+  readonly partitions: number
+}
+
+export class KafkaSink implements Sink {
+  readonly name = 'kafka'
+  readonly durability = 'replicated'
+  readonly guarantee = 'exactly-once'
+  readonly maxInFlight = 1
+  readonly #options: ResolvedKafkaSinkOptions
+  readonly #openClient: OpenClient
+  /** What `close` lets go of, latest first. */
+  readonly #held: (() => void | Promise<void>)[] = []
+  #opened: Opened | undefined
+  #maxBatchBytes = 0
+  #durabilityNote = 'replicated'
+  /** First offset that is still there, by partition of the data topic. */
+  #lows: ReadonlyMap<number, bigint> = new Map()
+
+  /** @throws ConfigError naming every option that is wrong */
+  constructor(options: KafkaSinkOptions, openClient: OpenClient) {
+    const result = kafkaSinkOptions.safeParse(options)
+    if (!result.success)
+      throw new ConfigError('MAILDRAIN_CONFIG_INVALID', `kafka: ${z.prettifyError(result.error)}`)
+    this.#options = result.data
+    this.#openClient = openClient
+  }
+
+  get destination(): string {
+    return `kafka://${this.#options.brokers.join(',')}/${this.#options.topic}`
+  }
+
+  get durabilityNote(): string {
+    return this.#durabilityNote
+  }
+
+  get maxRecordBytes(): number {
+    return maxRawBytes(this.#maxBatchBytes, this.#options.format)
+  }
+
+  get ledger(): Ledger {
+    return this.#open.index
+  }
+
+  async open(context: SinkContext): Promise<void> {
+    const { topic, openPatienceMs } = this.#options
+    const client = await this.#openClient(this.#options, context)
+    this.#held.push(() => client.close())
+    const cluster = await openPatiently(context, openPatienceMs, () => client.cluster())
+    this.#lock(cluster.id, context)
+    const { deletion, clock, log } = context
+    await openPatiently(context, openPatienceMs, async () => {
+      const topics = await openTopics({
+        ...{ client, topic, brokers: cluster.brokers },
+        ...{ deletion, clock, log },
+      })
+      this.#maxBatchBytes = maxBatchBytesOf(topics.data)
+      this.#durabilityNote = topics.durabilityNote
+      await this.#takeOver(client, cluster.id, topics.data.partitions, context)
+    })
+  }
+
+  async write(batch: Batch): Promise<void> {
+    const { committer, pace } = this.#open
+    await committer.settle()
+    const failures = new Map<number, MaildrainError>()
+    let messages: Prepared[] = []
+    let bytes = 0
+    for (const [index, message] of batch.messages.entries()) {
+      const prepared = committer.isDurable(message) ? null : this.#prepare(message, index, failures)
+      if (prepared === null) continue
+      const size = bytesOf(prepared)
+      if (messages.length > 0 && bytes + size > pace.maxBytes) {
+        await committer.commit({ messages, tombstones: [], bytes })
+        messages = []
+        bytes = 0
+      }
+      messages.push(prepared)
+      bytes += size
+    }
+    const { tombstones } = batch
+    if (messages.length + tombstones.length > 0)
+      await committer.commit({ messages, tombstones, bytes })
+    if (failures.size > 0) throw new BatchError(failures)
+  }
+
+  async close(): Promise<void> {
+    this.#opened = undefined
+    for (const release of this.#held.splice(0).reverse()) await release()
+  }
+
+  /** A quick "busy" for a second drainer on this host; the fence is what holds. */
+  #lock(clusterId: string, { mailbox, stateDir, log }: SinkContext): void {
+    const { topic } = this.#options
+    const name = `kafka.${clusterId.replace(/[^\w.-]/g, '_')}.${topic}.${mailboxKey(mailbox)}.lock`
+    const lock = acquireLock(join(stateDir, name), {
+      what: `mailbox ${mailbox} into Kafka topic ${topic}`,
+      log,
+    })
+    this.#held.push(() => lock.release())
+  }
+
+  async #takeOver(
+    client: KafkaClient,
+    clusterId: string,
+    partitions: number,
+    context: SinkContext,
+  ): Promise<void> {
+    const { topic, transactionTimeoutMs } = this.#options
+    const { mailbox, clock, log, signal } = context
+    const ledgerTopic = ledgerTopicOf(topic)
+    const partition = ledgerPartition(mailbox, LEDGER_PARTITIONS)
+    const index = openScratchLedger({
+      directory: context.stateDir,
+      mailbox,
+      holds: (entry) => this.#holds(entry),
+    })
+    this.#held.push(() => index.close())
+    const M = mailboxKey(mailbox)
+    const records = new LedgerRecords({ mailboxKey: M, topic: ledgerTopic, partition })
+    const shared = { index, records, transactionTimeoutMs, clock, log, signal }
+    const owner = new LedgerOwner({
+      ...{ ...shared, client, topic: ledgerTopic, partition, partitions: LEDGER_PARTITIONS },
+      ...{ clusterId, transactionalId: `maildrain.${topic}.${M}` },
+    })
+    this.#held.push(() => owner.close())
+    await owner.takeOver()
+    const { witnesses } = owner
+    this.#lows = await proveSameTopic({ client, topic, witnesses, signal, log })
+    const pace = new Pace({ transactionTimeoutMs, largestBytes: LARGEST_TRANSACTION_BYTES })
+    const committer = new Committer({
+      ...{ ...shared, owner, topic, ledgerTopic, pace },
+      maxBatchBytes: () => this.#maxBatchBytes,
+      onTooLarge: () => this.#lowerLimit(client),
+    })
+    this.#opened = { client, index, committer, pace, partitions }
+  }
+
+  /** A record that the topic's retention has removed is not at the destination any more (G5). */
+  #holds(entry: LedgerEntry): boolean {
+    const place = readPlace(entry.place)
+    return place !== null && place.offset >= (this.#lows.get(place.partition) ?? 0n)
+  }
+
+  /** Somebody has lowered the topic's limit, or our arithmetic is short of the truth. */
+  async #lowerLimit(client: KafkaClient): Promise<void> {
+    const { topic } = this.#options
+    const described = await client.describeTopic(topic)
+    const limit = described ? maxBatchBytesOf(described) : this.#maxBatchBytes
+    this.#maxBatchBytes = Math.min(limit, Math.floor(this.#maxBatchBytes * 0.9))
+  }
+
+  /** Null for a message that cannot be written; why is among the failures then. */
+  #prepare(
+    message: BatchMessage,
+    index: number,
+    failures: Map<number, MaildrainError>,
+  ): Prepared | null {
+    const { topic, format } = this.#options
+    const { client, partitions } = this.#open
+    const partitionOf = (key: string) => client.partitionOf(key, partitions)
+    try {
+      const data = message.records.map((record) =>
+        dataRecord(record, message.entry, this.#maxBatchBytes, { topic, format, partitionOf }),
+      )
+      return { message, data }
+    } catch (error) {
+      if (!(error instanceof MaildrainError)) throw error
+      failures.set(index, error)
+      return null
+    }
+  }
+
+  get #open(): Opened {
+    if (this.#opened === undefined)
+      throw new MaildrainError('MAILDRAIN_INTERNAL', `${this.destination} was used while not open`)
+    return this.#opened
+  }
+}
+
+/** A ledger entry takes about 500 octets. */
+const ENTRY_BYTES = 500
+
+const bytesOf = ({ data }: Prepared): number =>
+  data.reduce((sum, record) => sum + sizeOf(record), ENTRY_BYTES)
