@@ -1,0 +1,141 @@
+/** `maildrain drain`: flags to options, one drain, a receipt. */
+import { readFileSync } from 'node:fs'
+import { systemClock } from '../clock.ts'
+import { type DrainFlags, drainFlags } from '../config/drain-flags.ts'
+import { parseFlags } from '../config/flags.ts'
+import { type DestinationAddress, parseDestinationUrl, parseSourceUrl } from '../config/urls.ts'
+import { ConfigError, MaildrainError, describeError } from '../errors.ts'
+import { type LogLevel, jsonLogger, plainLogger } from '../observe/log.ts'
+import { type ProgressView, noProgress, progressBar, progressLog } from '../observe/progress.ts'
+import { ReceiptFile, formatReceipt } from '../observe/receipt.ts'
+import { drain } from '../pipeline/drain.ts'
+import { type Receipt, exitCodeOf } from '../pipeline/receipt.ts'
+import { type Pop3SourceOptions, pop3 } from '../sources/pop3/index.ts'
+import type { Logger } from '../logger.ts'
+import type { Sink } from '../sinks/sink.ts'
+import type { Source } from '../sources/source.ts'
+import { readPassword } from './password.ts'
+import { reportError } from './report-error.ts'
+import { watchSignals } from './stop.ts'
+
+const PROGRESS_LOG_MS = 10_000
+
+/** @returns the exit code */
+export async function drainCommand(argv: readonly string[]): Promise<number> {
+  const flags = parseFlags(drainFlags, argv, 'maildrain drain')
+  const destination = parseDestinationUrl(flags.to)
+  const receiptFile = flags.receipt === undefined ? undefined : new ReceiptFile(flags.receipt)
+  const source = await openSource(flags)
+  const sink = await openSink(destination)
+  return run({ flags, source, sink, receiptFile })
+}
+
+interface Run {
+  readonly flags: DrainFlags
+  readonly source: Source
+  readonly sink: Sink
+  readonly receiptFile: ReceiptFile | undefined
+}
+
+async function run({ flags, source, sink, receiptFile }: Run): Promise<number> {
+  const { log, progress } = observers(flags)
+  const stop = watchSignals()
+  let last: Receipt | undefined
+  try {
+    const receipt = await drain({
+      ...{ source, into: sink, log, signal: stop.signal },
+      deletion: flags.delete ? 'delete' : 'keep',
+      ...(flags.stateDir === undefined ? {} : { stateDir: flags.stateDir }),
+      onProgress: (update) => progress.update(update),
+      onReceipt: (written) => (last = written),
+    })
+    progress.stop()
+    receiptFile?.write(receipt)
+    printReceipt(receipt, flags)
+    return exitCodeOf(receipt)
+  } catch (error) {
+    progress.stop()
+    if (last !== undefined) failedReceipt(last, error, { flags, receiptFile })
+    const exitCode = reportError(error, flags.logLevel === 'debug')
+    return stop.exitCode ?? exitCode
+  } finally {
+    stop.dispose()
+  }
+}
+
+/** What was done until then is worth knowing, also when it ended badly. */
+function failedReceipt(
+  receipt: Receipt,
+  error: unknown,
+  { flags, receiptFile }: Pick<Run, 'flags' | 'receiptFile'>,
+): void {
+  const code = error instanceof MaildrainError ? error.code : 'MAILDRAIN_INTERNAL'
+  receiptFile?.write({ ...receipt, error: { code, message: describeError(error) } })
+  if (receipt.sessions > 0) printReceipt(receipt, flags)
+}
+
+function printReceipt(receipt: Receipt, flags: DrainFlags): void {
+  if (flags.json) process.stdout.write(`${JSON.stringify(receipt)}\n`)
+  else if (!flags.quiet) process.stdout.write(`${formatReceipt(receipt)}\n`)
+}
+
+function observers(flags: DrainFlags): { readonly log: Logger; readonly progress: ProgressView } {
+  const level = (byDefault: LogLevel): LogLevel =>
+    flags.logLevel ?? (flags.quiet ? 'silent' : byDefault)
+  if (process.stderr.isTTY) {
+    const bar = progressBar(systemClock, process.stderr)
+    const log = plainLogger(level('warn'), (line) => bar.writeLine(line))
+    return { log, progress: flags.quiet ? noProgress : bar }
+  }
+  const log = jsonLogger(level('info'), process.stderr)
+  return { log, progress: progressLog(systemClock, log, PROGRESS_LOG_MS) }
+}
+
+async function openSource(flags: DrainFlags): Promise<Source> {
+  const { tls, user, host, port } = parseSourceUrl(flags.from)
+  if (flags.starttls && tls === 'implicit')
+    throw invalid('--starttls belongs to pop3://, and pop3s:// has TLS from the first byte')
+  if (flags.insecure && (flags.starttls || tls === 'implicit'))
+    throw invalid('--insecure belongs to pop3:// without --starttls')
+  const options: Omit<Pop3SourceOptions, 'auth'> = {
+    ...{ host, tls: flags.starttls ? 'stls' : tls, allowCleartext: flags.insecure },
+    ...(port === undefined ? {} : { port }),
+    ...(flags.caFile === undefined ? {} : { ca: readCa(flags.caFile) }),
+    ...(flags.mailboxId === undefined ? {} : { mailboxId: flags.mailboxId }),
+    ...(flags.sessionMessages === undefined ? {} : { sessionMessages: flags.sessionMessages }),
+    quitDeletes: flags.quitDeletes,
+  }
+  return pop3({
+    ...options,
+    auth: { user, password: await readPassword(flags.passwordFile, `${user} at ${host}`) },
+  })
+}
+
+/** The driver of the destination alone is loaded. */
+async function openSink(address: DestinationAddress): Promise<Sink> {
+  switch (address.kind) {
+    case 'kafka': {
+      const { kafka } = await import('../sinks/kafka/index.ts')
+      return kafka({ brokers: address.brokers, topic: address.topic })
+    }
+    case 'sqlite': {
+      const { sqlite } = await import('../sinks/sqlite/index.ts')
+      return sqlite({ path: address.path })
+    }
+  }
+}
+
+function readCa(file: string): string {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw invalid(`--ca-file ${file} cannot be read: ${describeError(error)}`)
+  }
+  if (!text.includes('-----BEGIN CERTIFICATE-----'))
+    throw invalid(`--ca-file ${file} holds no certificate in PEM form`)
+  return text
+}
+
+const invalid = (message: string): ConfigError =>
+  new ConfigError('MAILDRAIN_CONFIG_INVALID', message)

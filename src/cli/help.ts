@@ -1,0 +1,44 @@
+/** Help texts, made of the table of flags. */
+import { readFileSync } from 'node:fs'
+import { drainFlags } from '../config/drain-flags.ts'
+import { helpOf } from '../config/flags.ts'
+
+const EXIT_CODES = `  0 drained
+  1 a bug of maildrain
+  2 usage or configuration
+  3 mailbox refused: credentials, TLS name, cleartext, permanent error
+  4 mailbox unreachable or busy after retries
+  5 destination refused or unreachable
+  6 done, but messages were kept on the server or set aside
+  7 another drainer holds the mailbox
+  8 ledger damaged, lost or foreign
+  130, 143 stopped by a signal, nothing in doubt`
+
+export const mainHelp = `maildrain drains a POP3 mailbox into a durable destination, and deletes a message from the server only
+after its exact bytes are durable.
+
+  maildrain drain --from URL --to URL [--delete]   drain a mailbox; maildrain drain --help says more
+  maildrain --version
+`
+
+export const drainHelp = `maildrain drain --from URL --to URL [--delete] [flags]
+
+Drains the mailbox into the destination until nothing unseen is left. Without --delete mail stays on the
+server, and the next run does not write it again.
+
+${helpOf(drainFlags)}
+
+The password comes from --password-file, from MAILDRAIN_PASSWORD, or from a prompt on a terminal.
+
+Exit codes
+${EXIT_CODES}
+
+Examples
+  maildrain drain --from pop3s://ann@example.org@mail.example.org --to sqlite:mail.db --password-file ~/.ann
+  maildrain drain --from pop3s://ann@mail.example.org --to kafka://broker:9092/mail --delete
+`
+
+export function version(): string {
+  const file = new URL('../../package.json', import.meta.url)
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
+}
