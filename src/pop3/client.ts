@@ -319,7 +319,15 @@ function resolve(options: Pop3ClientOptions): ResolvedPop3ClientOptions {
   )
 }
 
-function refuseCleartext({ tls, host, allowCleartext }: ResolvedPop3ClientOptions): void {
+/**
+ * Nobody on the way may read the password (G14).
+ * @throws ConnectionError MAILDRAIN_POP3_CLEARTEXT
+ */
+export function refuseCleartext({
+  tls,
+  host,
+  allowCleartext,
+}: Pick<ResolvedPop3ClientOptions, 'tls' | 'host' | 'allowCleartext'>): void {
   if (tls !== 'none' || allowCleartext || isLoopback(host)) return
   throw new ConnectionError(
     'MAILDRAIN_POP3_CLEARTEXT',

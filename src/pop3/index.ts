@@ -3,7 +3,13 @@
  * boundary and replies that are never taken for another's.
  */
 export { type Capabilities, NO_CAPABILITIES } from './capabilities.ts'
-export { Pop3Client, type Pop3ClientIo, type RetrOptions, type TopOptions } from './client.ts'
+export {
+  Pop3Client,
+  type Pop3ClientIo,
+  type RetrOptions,
+  type TopOptions,
+  refuseCleartext,
+} from './client.ts'
 export {
   type Pop3ClientOptions,
   type ResolvedPop3ClientOptions,

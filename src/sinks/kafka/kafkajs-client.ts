@@ -2,16 +2,13 @@
  * The Kafka client by kafkajs, the only importer of it. What it must be told so that exactly-once holds stands here:
  * one request at a time, explicit partitions, short retries, no automatic topics.
  */
-import {
+import kafkajs, {
   type Admin,
+  type Kafka,
   type KafkaConfig,
   type Producer,
   type ProducerConfig,
   type Transaction as KafkajsTransaction,
-  ConfigResourceTypes,
-  Kafka,
-  Partitioners,
-  logLevel,
 } from 'kafkajs'
 import type { Logger } from '../../logger.ts'
 import type {
@@ -27,6 +24,9 @@ import type {
 import { kafkaFailure } from './kafka-error.ts'
 import { readPartition } from './kafkajs-reader.ts'
 import type { ResolvedKafkaSinkOptions } from './options.ts'
+
+// CommonJS, of which Node finds no names: a named import compiles and fails when it runs.
+const { ConfigResourceTypes, Partitioners, logLevel } = kafkajs
 
 /**
  * kafkajs sleeps this long when a transaction begins while the broker still writes the markers of the last one: with
@@ -83,7 +83,7 @@ export class KafkajsClient implements KafkaClient {
 
   constructor(options: ResolvedKafkaSinkOptions, log: Logger) {
     this.#options = options
-    this.#kafka = new Kafka(kafkaConfig(options, log))
+    this.#kafka = new kafkajs.Kafka(kafkaConfig(options, log))
   }
 
   cluster(): Promise<{ readonly id: string; readonly brokers: number }> {

@@ -3,13 +3,7 @@
  * partition alone. Control records are hidden from readers, so the position is followed by the consumer's own events.
  */
 import { randomUUID } from 'node:crypto'
-import {
-  type Batch,
-  type Consumer,
-  type Kafka,
-  type PartitionAssigner,
-  AssignerProtocol,
-} from 'kafkajs'
+import kafkajs, { type Batch, type Consumer, type Kafka, type PartitionAssigner } from 'kafkajs'
 import type { ConsumedRecord, ReadOptions } from './client.ts'
 
 /** Fetches in a row that brought nothing: the partition's readable end, as each waits for news on the broker. */
@@ -110,7 +104,7 @@ class Reading {
 }
 
 function onlyPartition(topic: string, partition: number): PartitionAssigner {
-  const { MemberAssignment, MemberMetadata } = AssignerProtocol
+  const { MemberAssignment, MemberMetadata } = kafkajs.AssignerProtocol
   return () => ({
     name: 'maildrain-one-partition',
     version: 1,
