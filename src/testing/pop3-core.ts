@@ -119,7 +119,7 @@ export class Pop3Core {
   command(session: number, verb: string, argument: string): void {
     const at = performance.now()
     this.#log.push({ session, verb, argument, at })
-    if (this.#log.length > 2 * this.#logLimit) this.#log = this.#log.slice(-this.#logLimit)
+    if (this.#log.length > 2 * this.#logLimit) this.#log = this.log.slice()
     this.options.onEvent?.({ kind: 'command', session, verb, argument, index: null, at })
   }
 

@@ -1,0 +1,47 @@
+/**
+ * The POP3 server of `maildrain/testing` as a process of its own, for the demo and for tests that kill their client:
+ *
+ *   MAILDRAIN_SERVE_PASSWORD=… node serve.js --messages 2000 --seed 1 --profile mixed
+ *
+ * It prints `{"port":…,"pid":…}` when it listens, answers each line `remaining` on stdin with
+ * `{"remaining":…,"sessions":…}`, and ends when stdin does, so it never outlives whoever started it.
+ */
+import { createInterface } from 'node:readline'
+import { parseArgs } from 'node:util'
+import { type MailboxProfile, generateMailbox } from './generate-mailbox.ts'
+import { startPop3Server } from './pop3-server.ts'
+
+const { values } = parseArgs({
+  options: {
+    messages: { type: 'string', default: '100' },
+    seed: { type: 'string', default: '1' },
+    profile: { type: 'string', default: 'mixed' },
+  },
+})
+
+const server = await startPop3Server({
+  mailbox: generateMailbox({
+    messages: Number(values.messages),
+    seed: Number(values.seed),
+    profile: values.profile as MailboxProfile,
+  }),
+  password: process.env.MAILDRAIN_SERVE_PASSWORD ?? 'secret',
+  logLimit: 100,
+})
+
+const say = (value: object): void => {
+  process.stdout.write(`${JSON.stringify(value)}\n`)
+}
+const end = (): void => {
+  void server.close().then(() => process.exit(0))
+}
+process.once('SIGTERM', end)
+// Ctrl-C on the terminal reaches every process; the server ends after its clients, with stdin.
+process.on('SIGINT', () => undefined)
+createInterface({ input: process.stdin })
+  .on('line', (line) => {
+    if (line === 'remaining') say({ remaining: server.remaining(), sessions: server.logins })
+  })
+  .once('close', end)
+
+say({ port: server.port, pid: process.pid })
