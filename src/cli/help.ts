@@ -1,18 +1,10 @@
 /** Help texts, made of the table of flags. */
 import { readFileSync } from 'node:fs'
 import { drainFlags } from '../config/drain-flags.ts'
+import { EXIT_CODES } from '../config/exit-codes.ts'
 import { helpOf } from '../config/flags.ts'
 
-const EXIT_CODES = `  0 drained
-  1 a bug of maildrain
-  2 usage or configuration
-  3 mailbox refused: credentials, TLS name, cleartext, permanent error
-  4 mailbox unreachable or busy after retries
-  5 destination refused or unreachable
-  6 done, but messages were kept on the server or set aside
-  7 another drainer holds the mailbox
-  8 ledger damaged, lost or foreign
-  130, 143 stopped by a signal, nothing in doubt`
+const exitCodes = EXIT_CODES.map(([code, meaning]) => `  ${code.padEnd(8)}  ${meaning}`).join('\n')
 
 export const mainHelp = `maildrain drains a POP3 mailbox into a durable destination, and deletes a message from the server only
 after its exact bytes are durable.
@@ -31,7 +23,7 @@ ${helpOf(drainFlags)}
 The password comes from --password-file, from MAILDRAIN_PASSWORD, or from a prompt on a terminal.
 
 Exit codes
-${EXIT_CODES}
+${exitCodes}
 
 Examples
   maildrain drain --from pop3s://ann@example.org@mail.example.org --to sqlite:mail.db --password-file ~/.ann

@@ -1,8 +1,15 @@
-import type { Journal, MemorySink } from './memory-sink.ts'
+import type { MemorySink } from './memory-sink.ts'
 import { type DrainOptions, drain } from '../../src/pipeline/drain.ts'
 import type { Receipt } from '../../src/pipeline/receipt.ts'
 import { type Pop3SourceOptions, pop3 } from '../../src/sources/pop3/index.ts'
-import type { Mailbox, MailboxMessage, Pop3Server } from '../../src/testing/index.ts'
+import {
+  type Mailbox,
+  type MailboxMessage,
+  type Pop3Server,
+  type Pop3ServerOptions,
+  startPop3Server,
+} from '../../src/testing/index.ts'
+import { afterEach } from 'vitest'
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,7 +34,7 @@ export function smallMessage(index: number, more = '', uidl = `uid-${index}`): M
 }
 
 /** Options under which a test's waits are short; everything else is the default. */
-export function sourceFor(server: Pop3Server, change: Partial<Pop3SourceOptions> = {}) {
+function sourceFor(server: Pop3Server, change: Partial<Pop3SourceOptions> = {}) {
   return pop3({
     ...{ host: server.host, port: server.port, tls: 'none' },
     auth: { user: 'user', password: 'secret' },
@@ -40,7 +47,7 @@ export interface DrainTest extends Partial<Omit<DrainOptions, 'source' | 'into'>
   readonly source?: Partial<Pop3SourceOptions>
 }
 
-export const stateDir = mkdtempSync(join(tmpdir(), 'maildrain-state-'))
+const stateDir = mkdtempSync(join(tmpdir(), 'maildrain-state-'))
 
 /** Drains the server into the sink with deletion, unparsed unless said otherwise. */
 export function drainInto(
@@ -60,4 +67,22 @@ export function delivered(sink: MemorySink): string[] {
   return sink.records.map(({ value }) => value.raw.toString('latin1'))
 }
 
-export type { Journal }
+const servers: Pop3Server[] = []
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.close()
+})
+
+/** A server with `count` small messages, closed after the test. */
+export async function serve(
+  count: number,
+  options: Partial<Pop3ServerOptions> = {},
+  body: (index: number) => string = () => '',
+): Promise<Pop3Server> {
+  const server = await startPop3Server({ mailbox: smallMailbox(count, body), ...options })
+  servers.push(server)
+  return server
+}
+
+/** The bytes of such messages. */
+export const texts = (count: number): string[] =>
+  Array.from({ length: count }, (_, index) => smallMessage(index).read().toString('latin1'))
