@@ -1,0 +1,188 @@
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import { SqliteDatabase } from '../../src/ledger/sqlite-database.ts'
+import type { Receipt } from '../../src/pipeline/receipt.ts'
+import {
+  type Pop3Server,
+  type Pop3ServerOptions,
+  startPop3Server,
+} from '../../src/testing/index.ts'
+import { certificateFor, newDirectory, noOpenssl, runCli, startCli } from '../support/cli.ts'
+import { smallMailbox } from '../support/drains.ts'
+
+let server: Pop3Server
+afterEach(() => server.close())
+
+async function serve(count: number, options: Partial<Pop3ServerOptions> = {}): Promise<void> {
+  server = await startPop3Server({ mailbox: smallMailbox(count), ...options })
+}
+
+const rowsIn = (path: string): number => {
+  const database = SqliteDatabase.openReader(path, { busyTimeoutMs: 100 })
+  try {
+    return Number(database.prepare('SELECT count(*) FROM messages').row()?.[0])
+  } finally {
+    database.close()
+  }
+}
+
+describe('maildrain drain', () => {
+  it('drains with deletion: exit 0, a receipt to read and one as JSON', async () => {
+    await serve(25)
+    const directory = newDirectory()
+    const [path, receipt] = [join(directory, 'mail.db'), join(directory, 'receipt.json')]
+    const args = ['--from', server.url, '--to', `sqlite:${path}`, '--delete', '--receipt', receipt]
+    const { code, stdout, stderr } = await runCli(['drain', ...args])
+    expect(code, stderr).toBe(0)
+    expect(rowsIn(path)).toBe(25)
+    expect(server.remaining()).toBe(0)
+    const written = JSON.parse(readFileSync(receipt, 'utf8')) as Receipt
+    expect(written).toMatchObject({
+      ...{ mailbox: `user@127.0.0.1:${server.port}`, destination: `sqlite:${path}` },
+      ...{ seen: 25, delivered: 25, deleted: 25, verifiedGone: 25, remaining: 0 },
+      durability: 'committed',
+    })
+    expect(statSync(receipt).mode & 0o777).toBe(0o600)
+    expect(stdout).toMatch(/^delivered +25 /m)
+    expect(stdout).toMatch(/^verifiedGone +25 /m)
+  })
+
+  it('without a terminal the log is JSON lines, with progress among them, and never the password', async () => {
+    await serve(3)
+    const to = `sqlite:${join(newDirectory(), 'mail.db')}`
+    const args = ['drain', '--from', server.url, '--to', to, '--log-level', 'debug']
+    const { lines } = await runCli(args)
+    const parsed = lines.map((line) => JSON.parse(line) as { msg: string })
+    expect(parsed.map(({ msg }) => msg)).toContain('progress')
+    expect(lines.join('\n')).not.toContain('secret')
+  })
+
+  it('without --delete mail stays, and the next run writes nothing again', async () => {
+    await serve(8)
+    const path = join(newDirectory(), 'mail.db')
+    const args = [
+      'drain',
+      '--from',
+      server.url,
+      '--to',
+      `sqlite:${path}`,
+      '--json',
+      '--log-level',
+      'error',
+    ]
+    const receipts: Receipt[] = []
+    for (let run = 0; run < 2; run += 1) {
+      const { code, stdout } = await runCli(args)
+      expect(code).toBe(0)
+      receipts.push(JSON.parse(stdout) as Receipt)
+    }
+    expect(receipts).toMatchObject([
+      { delivered: 8, alreadyDelivered: 0, deleted: 0, remaining: 8 },
+      { delivered: 0, alreadyDelivered: 8, deleted: 0, remaining: 8 },
+    ])
+    expect(server.remaining()).toBe(8)
+    expect(rowsIn(path)).toBe(8)
+  })
+
+  it('the mailbox can be named, and the password comes from a file', async () => {
+    await serve(2)
+    const directory = newDirectory()
+    const { writeFileSync } = await import('node:fs')
+    const file = join(directory, 'password')
+    writeFileSync(file, 'secret\nsecond line\n', { mode: 0o600 })
+    const to = `sqlite:${join(directory, 'mail.db')}`
+    const args = ['drain', '--from', server.url, '--to', to, '--mailbox-id', 'archive', '--json']
+    const { stdout } = await runCli([...args, '--password-file', file], { MAILDRAIN_PASSWORD: 'x' })
+    expect(JSON.parse(stdout)).toMatchObject({ mailbox: 'archive', delivered: 2 })
+  })
+
+  it('--quiet says nothing when all is well', async () => {
+    await serve(2)
+    const to = `sqlite:${join(newDirectory(), 'mail.db')}`
+    const { code, stdout, stderr } = await runCli([
+      'drain',
+      '--from',
+      server.url,
+      '--to',
+      to,
+      '--quiet',
+    ])
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: '', stderr: '' })
+  })
+
+  it('a message over the limit is kept on the server: exit 6', async () => {
+    await serve(3, {
+      behaviour: { announce: (index, octets) => (index === 1 ? 30_000_000 : octets) },
+    })
+    const to = `sqlite:${join(newDirectory(), 'mail.db')}`
+    const { code, stdout } = await runCli([
+      'drain',
+      '--from',
+      server.url,
+      '--to',
+      to,
+      '--delete',
+      '--json',
+    ])
+    expect(code).toBe(6)
+    expect(JSON.parse(stdout)).toMatchObject({ seen: 3, delivered: 2, kept: 1, remaining: 1 })
+    expect(server.remaining()).toBe(1)
+  })
+
+  it.skipIf(noOpenssl !== undefined)(
+    `G14: --starttls and pop3s with an authority of one's own${noOpenssl ? `: ${noOpenssl}` : ''}`,
+    async () => {
+      const { key, cert, file } = certificateFor('localhost')
+      for (const mode of ['stls', 'implicit'] as const) {
+        const tls = await startPop3Server({ mailbox: smallMailbox(2), tls: { mode, key, cert } })
+        server = tls
+        const scheme = mode === 'stls' ? 'pop3' : 'pop3s'
+        const from = `${scheme}://user@localhost:${tls.port}`
+        const to = `sqlite:${join(newDirectory(), 'mail.db')}`
+        const args = ['drain', '--from', from, '--to', to, '--ca-file', file, '--json']
+        if (mode === 'stls') args.push('--starttls')
+        const { code, stdout, stderr } = await runCli(args)
+        expect(code, stderr).toBe(0)
+        expect(JSON.parse(stdout)).toMatchObject({ delivered: 2 })
+        if (mode === 'stls') await tls.close()
+      }
+    },
+  )
+})
+
+describe('signals', () => {
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)(
+    '%s ends it in order: exit %i, one line, the rest is still on the server',
+    async (signal, exit) => {
+      await serve(200, { behaviour: { delayMs: 10 } })
+      const directory = newDirectory()
+      const [path, receipt] = [join(directory, 'mail.db'), join(directory, 'receipt.json')]
+      const args = [
+        '--from',
+        server.url,
+        '--to',
+        `sqlite:${path}`,
+        '--delete',
+        '--receipt',
+        receipt,
+      ]
+      const { child, result } = startCli(['drain', ...args, '--quiet'])
+      while (!server.log.some(({ verb }) => verb === 'RETR'))
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      child.kill(signal)
+      const { code, lines } = await result
+      expect({ code, lines: lines.length }).toEqual({ code: exit, lines: 1 })
+      expect(lines[0]).toContain('[MAILDRAIN_STOPPED]')
+      expect(server.remaining()).toBe(200)
+      const again = await runCli(['drain', ...args, '--json', '--log-level', 'error'])
+      expect(again.code).toBe(0)
+      expect(rowsIn(path)).toBe(200)
+      expect(server.remaining()).toBe(0)
+    },
+  )
+})
