@@ -3,23 +3,21 @@
  * deletion, and every byte is compared with the files that the server held.
  */
 import { spawn } from 'node:child_process'
-import { createHash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Receipt } from '../../src/pipeline/receipt.ts'
 import { SqliteDatabase } from '../../src/ledger/sqlite-database.ts'
 import { generateMailbox } from '../../src/testing/index.ts'
-import { decodeAvro } from '../../src/transforms/encode.ts'
 import { type Dovecot, noDovecot, startDovecot } from '../fixtures/dovecot.ts'
 import { type Broker, noBroker, startBroker } from '../fixtures/kafka-broker.ts'
 import { corpusMessages, noCorpus, toCrlf } from '../support/corpus.ts'
+import { readTopic, sha256 } from '../support/topics.ts'
 
 const MESSAGES = process.env.MAILDRAIN_TEST_FULL === undefined ? 200 : 2000
 const cli = join(import.meta.dirname, '../../dist/cli/main.js')
-const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
 let directory: string
 let dovecot: Dovecot
@@ -68,35 +66,6 @@ async function run(to: string): Promise<{ code: number | null; receipt: Receipt;
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
   const receipt = JSON.parse(await readFile(receiptFile, 'utf8')) as Receipt
   return { code, receipt, stderr }
-}
-
-/** SHA-256 of the raw bytes of every committed record, sorted. */
-async function readTopic(topic: string, count: number): Promise<string[]> {
-  const kafka = new Kafka({ brokers: broker.brokers, logLevel: logLevel.NOTHING })
-  const consumer = kafka.consumer({ groupId: randomUUID(), maxWaitTimeInMs: 100 })
-  const hashes: string[] = []
-  await consumer.connect()
-  await consumer.subscribe({ topic, fromBeginning: true })
-  await new Promise<void>((resolve, reject) => {
-    // A little longer than it takes to see them all, so that a duplicate would be seen too.
-    let quiet = setTimeout(resolve, 20_000)
-    consumer
-      .run({
-        eachMessage: ({ message }) => {
-          const record = decodeAvro(message.value ?? Buffer.alloc(0))
-          const hash = sha256(record.raw)
-          if (hash !== message.headers?.['maildrain-sha256']?.toString())
-            reject(new Error('header'))
-          hashes.push(hash)
-          clearTimeout(quiet)
-          quiet = setTimeout(resolve, hashes.length >= count ? 1500 : 20_000)
-          return Promise.resolve()
-        },
-      })
-      .catch(reject)
-  })
-  await consumer.disconnect()
-  return hashes.sort()
 }
 
 function readTable(path: string): string[] {
@@ -153,7 +122,7 @@ describe.skipIf(noDovecot !== undefined)(`from Dovecot${noDovecot ? `: ${noDovec
       const topic = `mail-${randomUUID()}`
       const { code, receipt, stderr } = await run(`kafka://${broker.brokers.join(',')}/${topic}`)
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-      expect(await readTopic(topic, hashes.length)).toEqual(hashes)
+      expect(await readTopic(broker.brokers, topic, hashes.length)).toEqual(hashes)
       expect(await dovecot.files()).toEqual([])
       expectDrained(receipt, MESSAGES, MESSAGES)
       console.log(
@@ -168,7 +137,7 @@ describe.skipIf(noDovecot !== undefined)(`from Dovecot${noDovecot ? `: ${noDovec
         const topic = `mail-${randomUUID()}`
         const { code, receipt, stderr } = await run(`kafka://${broker.brokers.join(',')}/${topic}`)
         expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-        expect(await readTopic(topic, hashes.length)).toEqual(hashes)
+        expect(await readTopic(broker.brokers, topic, hashes.length)).toEqual(hashes)
         expect(await dovecot.files()).toEqual([])
         expectDrained(receipt, hashes.length, hashes.length)
       },

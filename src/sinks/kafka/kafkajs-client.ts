@@ -81,9 +81,10 @@ export class KafkajsClient implements KafkaClient {
   readonly #partitioner = Partitioners.DefaultPartitioner()
   readonly #producers = new Set<Producer>()
 
-  constructor(options: ResolvedKafkaSinkOptions, log: Logger) {
+  /** @param change further settings of kafkajs, e.g. a `socketFactory` of one's own */
+  constructor(options: ResolvedKafkaSinkOptions, log: Logger, change: Partial<KafkaConfig> = {}) {
     this.#options = options
-    this.#kafka = new kafkajs.Kafka(kafkaConfig(options, log))
+    this.#kafka = new kafkajs.Kafka({ ...kafkaConfig(options, log), ...change })
   }
 
   cluster(): Promise<{ readonly id: string; readonly brokers: number }> {

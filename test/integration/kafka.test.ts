@@ -1,0 +1,216 @@
+/** The Kafka sink against a real broker: lost answers, other drainers, topics that lose mail, brokers that die. */
+import { randomUUID } from 'node:crypto'
+import {
+  AclOperationTypes,
+  AclPermissionTypes,
+  AclResourceTypes,
+  ResourcePatternTypes,
+} from 'kafkajs'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { RawMessage } from '../../src/message.ts'
+import { KafkajsClient } from '../../src/sinks/kafka/kafkajs-client.ts'
+import { KafkaSink } from '../../src/sinks/kafka/sink.ts'
+import { type Pop3Server, startPop3Server } from '../../src/testing/index.ts'
+import { type Broker, noBroker, startBroker } from '../fixtures/kafka-broker.ts'
+import { type CliResult, newDirectory, runCli, startCli } from '../support/cli.ts'
+import { smallMailbox } from '../support/drains.ts'
+import { batchOf, messages, persist } from '../support/kafka-sinks.ts'
+import { END_TXN, LossySockets } from '../support/lossy-sockets.ts'
+import { sinkContext } from '../support/sinks.ts'
+import { makeTopic, readTopic, sha256, withAdmin } from '../support/topics.ts'
+
+const MESSAGES = 12
+let broker: Broker
+let server: Pop3Server
+let topic: string
+const sinks: KafkaSink[] = []
+
+const hashesOf = (all: readonly RawMessage[]): string[] => all.map((each) => each.sha256).sort()
+const hashesIn = (count: number): string[] => {
+  const mailbox = smallMailbox(count)
+  return Array.from({ length: count }, (_, index) => sha256(mailbox.message(index).read())).sort()
+}
+const args = (): string[] => [
+  ...['drain', '--from', server.url, '--to', `kafka://${broker.brokers.join(',')}/${topic}`],
+  ...['--delete', '--quiet'],
+]
+
+async function openSink(sockets?: LossySockets, transactionTimeoutMs = 60_000): Promise<KafkaSink> {
+  const options = { brokers: broker.brokers, topic, requestTimeoutMs: 1500, transactionTimeoutMs }
+  const sink = new KafkaSink(options, (resolved, { log }) =>
+    Promise.resolve(
+      new KafkajsClient(resolved, log, sockets ? { socketFactory: sockets.factory } : {}),
+    ),
+  )
+  sinks.push(sink)
+  await sink.open(sinkContext())
+  return sink
+}
+
+function expectRefused(result: CliResult, exit: number, code: string, word: string): void {
+  expect(result.lines, result.stderr).toHaveLength(1)
+  expect(result.lines[0]).toMatch(new RegExp(`^maildrain: .+ \\[${code}\\]$`))
+  expect(result.lines[0]).toContain(word)
+  expect(result.code).toBe(exit)
+  expect(server.remaining()).toBe(MESSAGES)
+}
+
+describe.skipIf(noBroker !== undefined)(`Kafka${noBroker ? `: ${noBroker}` : ''}`, () => {
+  beforeAll(async () => {
+    broker = await startBroker()
+    console.log(`Kafka: ${broker.how}`)
+  })
+  afterAll(() => broker.stop())
+  beforeAll(async () => {
+    topic = `mail-${randomUUID()}`
+    server = await startPop3Server({ mailbox: smallMailbox(MESSAGES) })
+  })
+  afterEach(async () => {
+    for (const sink of sinks.splice(0)) await sink.close()
+    await server.close()
+    topic = `mail-${randomUUID()}`
+    server = await startPop3Server({ mailbox: smallMailbox(MESSAGES) })
+  })
+  afterAll(() => server.close())
+
+  describe('R2: a transaction whose end is lost on the way', () => {
+    it.each(['request', 'reply'] as const)(
+      'the %s: every message is in the topic once',
+      async (what) => {
+        const sockets = new LossySockets()
+        const sink = await openSink(sockets)
+        const [first, second] = [messages(20).slice(0, 10), messages(20).slice(10)]
+        await sink.write(batchOf(...first))
+        sockets.lose = { apiKey: END_TXN, what }
+        await persist(sink, batchOf(...second))
+        expect(sockets.lost).toBe(1)
+        expect(await readTopic(broker.brokers, topic, 20)).toEqual(hashesOf(messages(20)))
+      },
+    )
+  })
+
+  describe('G11: two drainers', () => {
+    it('one on another host takes over: the first exits 7, nothing is lost or doubled', async () => {
+      await server.close()
+      server = await startPop3Server({ mailbox: smallMailbox(300), behaviour: { delayMs: 15 } })
+      const first = startCli(args(), { XDG_STATE_HOME: newDirectory() })
+      while (!server.log.some(({ verb }) => verb === 'RETR'))
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      server.setBehaviour({ delayMs: undefined })
+      const second = await runCli(args(), { XDG_STATE_HOME: newDirectory() })
+      const { code, lines } = await first.result
+      expect({ code, lines: lines.length }).toEqual({ code: 7, lines: 1 })
+      expect(lines[0]).toContain('[MAILDRAIN_SINK_FENCED]')
+      expect(second.code, second.stderr).toBe(0)
+      expect(server.remaining()).toBe(0)
+      expect(await readTopic(broker.brokers, topic, 300)).toEqual(hashesIn(300))
+    })
+
+    it('a frozen owner that wakes up after the takeover commits nothing', async () => {
+      const zombie = await openSink()
+      const newcomer = await openSink()
+      await expect(zombie.write(batchOf(...messages(2)))).rejects.toMatchObject({
+        code: 'MAILDRAIN_SINK_FENCED',
+      })
+      await newcomer.write(batchOf(...messages(2)))
+      expect(await readTopic(broker.brokers, topic, 2)).toEqual(hashesOf(messages(2)))
+    })
+  })
+
+  describe('what is refused, in one line', () => {
+    it('no permission to create the topic: exit 5', async () => {
+      const anyone = { principal: 'User:*', host: '*' }
+      const cluster = { resourceType: AclResourceTypes.CLUSTER, resourceName: 'kafka-cluster' }
+      const literal = { resourcePatternType: ResourcePatternTypes.LITERAL }
+      const [ALLOW, DENY] = [AclPermissionTypes.ALLOW, AclPermissionTypes.DENY]
+      const create = { operation: AclOperationTypes.CREATE, permissionType: DENY }
+      const named = { resourceType: AclResourceTypes.TOPIC, resourceName: topic }
+      const acl = [
+        {
+          ...anyone,
+          ...cluster,
+          ...literal,
+          operation: AclOperationTypes.ALL,
+          permissionType: ALLOW,
+        },
+        { ...anyone, ...cluster, ...literal, ...create },
+        { ...anyone, ...named, ...literal, ...create },
+      ]
+      await withAdmin(broker.brokers, (admin) => admin.createAcls({ acl }))
+      try {
+        const result = await runCli(args())
+        expectRefused(result, 5, 'MAILDRAIN_SINK_REFUSED', topic)
+      } finally {
+        const filters = acl.map((each) => ({ ...each }))
+        await withAdmin(broker.brokers, (admin) => admin.deleteAcls({ filters }))
+      }
+    })
+
+    it('a ledger topic that is not exactly compact: exit 8', async () => {
+      await makeTopic(broker.brokers, `${topic}.ledger`, { 'cleanup.policy': 'compact,delete' }, 32)
+      expectRefused(await runCli(args()), 8, 'MAILDRAIN_LEDGER_NOT_COMPACTED', 'compact')
+    })
+
+    it('a data topic with compact,delete: exit 2', async () => {
+      await makeTopic(broker.brokers, topic, { 'cleanup.policy': 'compact,delete' })
+      expectRefused(await runCli(args()), 2, 'MAILDRAIN_CONFIG_TOPIC_COMPACTED', topic)
+    })
+
+    it('G5: a data topic that was deleted and made again: exit 8', async () => {
+      const sink = await openSink()
+      await sink.write(batchOf(...messages(5)))
+      await sink.close()
+      await withAdmin(broker.brokers, (admin) => admin.deleteTopics({ topics: [topic] }))
+      await makeTopic(broker.brokers, topic, {})
+      await expect(openSink()).rejects.toMatchObject({
+        code: 'MAILDRAIN_LEDGER_LOST',
+        exitCode: 8,
+      })
+    })
+  })
+
+  it('a topic with a small limit: a message that does not fit is kept, exit 6', async () => {
+    await makeTopic(broker.brokers, topic, { 'max.message.bytes': '2000' })
+    await server.close()
+    const large = 'a long line of text\r\n'.repeat(300)
+    const mailbox = smallMailbox(3, (index) => (index === 1 ? large : ''))
+    server = await startPop3Server({ mailbox })
+    const { code, stdout } = await runCli([...args(), '--json'])
+    expect(code).toBe(6)
+    expect(JSON.parse(stdout)).toMatchObject({ seen: 3, delivered: 2, kept: 1, deleted: 2 })
+    expect(server.remaining()).toBe(1)
+  })
+
+  it('R3: a broker that is killed in the middle and comes back: every message once', async ({
+    skip,
+  }) => {
+    skip(!broker.controllable, 'the broker of MAILDRAIN_TEST_KAFKA is not ours to stop')
+    await server.close()
+    server = await startPop3Server({ mailbox: smallMailbox(400), behaviour: { delayMs: 5 } })
+    const run = startCli(args())
+    while (!server.log.some(({ verb }) => verb === 'RETR'))
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    await new Promise((resolve) => setTimeout(resolve, 700))
+    await broker.kill()
+    await new Promise((resolve) => setTimeout(resolve, 1000))
+    await broker.restart()
+    const { code, stderr } = await run.result
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(server.remaining()).toBe(0)
+    expect(await readTopic(broker.brokers, topic, 400)).toEqual(hashesIn(400))
+  }, 120_000)
+
+  it('R6: a broker that freezes is given up by the watchdog, and no message is doubled when it thaws', async ({
+    skip,
+  }) => {
+    skip(!broker.controllable, 'the broker of MAILDRAIN_TEST_KAFKA is not ours to stop')
+    const sink = await openSink(undefined, 4000)
+    await sink.write(batchOf(...messages(10).slice(0, 5)))
+    await broker.pause()
+    const writing = persist(sink, batchOf(...messages(10).slice(5)), 50)
+    await new Promise((resolve) => setTimeout(resolve, 5000))
+    await broker.resume()
+    await writing
+    expect(await readTopic(broker.brokers, topic, 10)).toEqual(hashesOf(messages(10)))
+  }, 120_000)
+})

@@ -1,0 +1,68 @@
+/** Topics of a real broker, looked at and made by kafkajs alone. */
+import { createHash, randomUUID } from 'node:crypto'
+import { type Admin, Kafka, logLevel } from 'kafkajs'
+import { decodeAvro } from '../../src/transforms/encode.ts'
+
+export const sha256 = (bytes: Uint8Array): string =>
+  createHash('sha256').update(bytes).digest('hex')
+
+const kafkaOf = (brokers: string[]): Kafka => new Kafka({ brokers, logLevel: logLevel.NOTHING })
+
+export async function withAdmin<T>(
+  brokers: string[],
+  work: (admin: Admin) => Promise<T>,
+): Promise<T> {
+  const admin = kafkaOf(brokers).admin()
+  await admin.connect()
+  try {
+    return await work(admin)
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+/** A topic of one's own settings; `partitions` is 4 unless given. */
+export async function makeTopic(
+  brokers: string[],
+  topic: string,
+  settings: Record<string, string>,
+  partitions = 4,
+): Promise<void> {
+  const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }))
+  await withAdmin(brokers, (admin) =>
+    admin.createTopics({ topics: [{ topic, numPartitions: partitions, configEntries }] }),
+  )
+}
+
+/**
+ * SHA-256 of the raw bytes of every committed record, sorted. Reads a little longer than it takes to see `count` of them,
+ * so that a duplicate would be seen too.
+ */
+export async function readTopic(
+  brokers: string[],
+  topic: string,
+  count: number,
+): Promise<string[]> {
+  const consumer = kafkaOf(brokers).consumer({ groupId: randomUUID(), maxWaitTimeInMs: 100 })
+  const hashes: string[] = []
+  await consumer.connect()
+  await consumer.subscribe({ topic, fromBeginning: true })
+  await new Promise<void>((resolve, reject) => {
+    let quiet = setTimeout(resolve, 20_000)
+    consumer
+      .run({
+        eachMessage: ({ message }) => {
+          const hash = sha256(decodeAvro(message.value ?? Buffer.alloc(0)).raw)
+          if (hash !== message.headers?.['maildrain-sha256']?.toString())
+            reject(new Error('the header says another hash'))
+          hashes.push(hash)
+          clearTimeout(quiet)
+          quiet = setTimeout(resolve, hashes.length >= count ? 1500 : 20_000)
+          return Promise.resolve()
+        },
+      })
+      .catch(reject)
+  })
+  await consumer.disconnect()
+  return hashes.sort()
+}
