@@ -26,8 +26,9 @@ export class LossySockets {
     socket.write = (bytes: Buffer, ...rest: never[]) => {
       if (hole) return true
       // size (4), api_key (2): kafkajs writes a request at a time.
-      if (this.lose && bytes.readInt16BE(4) === this.lose.apiKey) {
-        const { what } = this.lose
+      const { lose } = this
+      if (lose !== undefined && bytes.readInt16BE(4) === lose.apiKey) {
+        const { what } = lose
         this.lose = undefined
         this.lost += 1
         hole = true
