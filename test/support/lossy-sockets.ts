@@ -27,7 +27,7 @@ export class LossySockets {
       if (hole) return true
       // size (4), api_key (2): kafkajs writes a request at a time.
       const { lose } = this
-      if (lose !== undefined && bytes.readInt16BE(4) === lose.apiKey) {
+      if (lose?.apiKey === bytes.readInt16BE(4)) {
         const { what } = lose
         this.lose = undefined
         this.lost += 1
