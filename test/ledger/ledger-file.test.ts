@@ -1,0 +1,66 @@
+import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { FORMAT, assertOurs, openLedgerFile } from '../../src/ledger/ledger-file.ts'
+import { Ownership } from '../../src/ledger/ownership.ts'
+import { SqliteDatabase } from '../../src/ledger/sqlite-database.ts'
+
+const newPath = (): string => join(mkdtempSync(join(tmpdir(), 'maildrain-file-')), 'ledger.db')
+const options = { busyTimeoutMs: 100 }
+const refused = (code: string) => expect.objectContaining({ code }) as Error
+
+it('a file that is not there, or empty, becomes ours; opened again it still is', () => {
+  const [path, empty] = [newPath(), newPath()]
+  writeFileSync(empty, '')
+  for (const file of [path, empty]) {
+    openLedgerFile(file, options).close()
+    assertOurs(file)
+    openLedgerFile(file, options).close()
+  }
+  expect(statSync(path).mode & 0o777).toBe(0o600)
+})
+
+it('a file of another program, or no database, is refused and not changed by a byte', () => {
+  const [theirs, text] = [newPath(), newPath()]
+  const database = SqliteDatabase.openDurable(theirs, options)
+  database.exec('CREATE TABLE theirs (a)')
+  database.close()
+  writeFileSync(text, 'x'.repeat(5000))
+  for (const path of [theirs, text]) {
+    const before = readFileSync(path)
+    expect(() => openLedgerFile(path, options)).toThrow(refused('MAILDRAIN_LEDGER_FOREIGN'))
+    expect(readFileSync(path)).toEqual(before)
+  }
+})
+
+it('a file of a newer format is refused', () => {
+  const path = newPath()
+  const database = openLedgerFile(path, options)
+  database.exec(`PRAGMA user_version = ${FORMAT + 1}`)
+  database.close()
+  expect(() => openLedgerFile(path, options)).toThrow(/newer maildrain/)
+})
+
+it('a file whose @meta row is lost is damage', () => {
+  const path = newPath()
+  const database = openLedgerFile(path, options)
+  database.exec('DELETE FROM ledger_meta')
+  database.close()
+  expect(() => openLedgerFile(path, options)).toThrow(refused('MAILDRAIN_LEDGER_DAMAGED'))
+})
+
+it('G11: whoever claims the mailbox fences the owner before; other mailboxes are not concerned', () => {
+  const database = openLedgerFile(newPath(), options)
+  const first = Ownership.claim(database, { mailbox: 'a@b', at: 1 })
+  const other = Ownership.claim(database, { mailbox: 'c@d', at: 1 })
+  const second = Ownership.claim(database, { mailbox: 'a@b', at: 2 })
+  expect(second.epoch).toBe(first.epoch + 1)
+  let worked = 0
+  expect(() => first.transaction(() => (worked += 1))).toThrow(refused('MAILDRAIN_SINK_FENCED'))
+  expect(worked).toBe(0)
+  second.transaction(() => (worked += 1))
+  other.transaction(() => (worked += 1))
+  expect(worked).toBe(2)
+  database.close()
+})
