@@ -14,8 +14,9 @@ export interface ProgressView {
 /** Nothing at all. */
 export const noProgress: ProgressView = { update: () => undefined, stop: () => undefined }
 
+/** Names other than cli-progress's own, which would win (`eta`). */
 const BAR_FORMAT =
-  '{phase} {bar} {percent} %  {messages}  {bytes}  {rate}  ETA {eta}  {deleted} deleted, session {session}'
+  '{phase} {bar} {done} %  {messages}  {bytes}  {rate}  ETA {left}  {deleted} deleted, session {session}'
 const REDRAWS_PER_SECOND = 10
 
 export interface ProgressBar extends ProgressView {
@@ -63,11 +64,11 @@ export function barFields(
   const total = bytesTotal === null ? '' : ` of ${formatBytes(bytesTotal)}`
   return {
     phase: phase.padEnd(10),
-    percent: String(percentOf(progress)).padStart(3),
+    done: String(percentOf(progress)).padStart(3),
     messages: `${formatCount(messagesDone)} of ${formatCount(messagesTotal)}`,
     bytes: `${formatBytes(bytesDone)}${total}`,
     rate: `${formatCount(messagesPerSecond)}/s ${formatBytes(bytesPerSecond)}/s`,
-    eta: secondsLeft === null ? '-' : formatSeconds(Math.ceil(secondsLeft)),
+    left: secondsLeft === null ? '-' : formatSeconds(Math.ceil(secondsLeft)),
     deleted: formatCount(progress.deleted),
     session: formatCount(progress.sessions),
   }

@@ -265,8 +265,8 @@ export class Pop3Run {
   #reportPlan(plan: WorkPlan): void {
     const { tally, bytesDone } = this.state
     this.#context.progress({
-      messagesTotal: tally.answered + plan.freshMessages,
-      bytesTotal: bytesDone + plan.freshOctets,
+      messagesTotal: tally.answered + plan.pendingMessages,
+      bytesTotal: bytesDone + plan.pendingOctets,
     })
   }
 

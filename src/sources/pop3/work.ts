@@ -68,9 +68,11 @@ export class WorkPlan {
   readonly setAside: WorkItem[] = []
   /** Numbers that are work but did not fit into this session. */
   leftover = 0
-  /** Numbers among the work, fitted or not, that no entry answers for, and their octets. */
+  /** Numbers among the work, fitted or not, that no entry answers for. */
   freshMessages = 0
-  freshOctets = 0
+  /** Numbers among the work that this run has not answered for yet, known from earlier runs or not, and their octets. */
+  pendingMessages = 0
+  pendingOctets = 0
 
   constructor(options: WorkOptions) {
     this.#options = options
@@ -85,7 +87,7 @@ export class WorkPlan {
       // 144,524 ledger look-ups in each of 29 sessions would cost more than reading the mail.
       this.leftover += 1
       this.freshMessages += 1
-      this.freshOctets += listedOctets
+      this.#pend(listedOctets)
       return
     }
     const entries = uidl === null ? [] : this.#options.ledger.byUidl(uidl)
@@ -101,6 +103,7 @@ export class WorkPlan {
     // What an earlier run could not read would spoil a session of healthy messages.
     if (entries.some(isSuspect)) this.setAside.push(item)
     else this.#take(item)
+    if (entries.every(({ at }) => at < this.#options.runStart)) this.#pend(listedOctets)
   }
 
   /** Was this message listed among those set aside? */
@@ -126,12 +129,14 @@ export class WorkPlan {
   }
 
   #take(item: WorkItem): void {
-    if (!item.known) {
-      this.freshMessages += 1
-      this.freshOctets += item.listedOctets
-    }
+    if (!item.known) this.freshMessages += 1
     const list = item.known ? this.#known : this.#fresh
     list.push(item)
+  }
+
+  #pend(octets: number): void {
+    this.pendingMessages += 1
+    this.pendingOctets += octets
   }
 
   #count(uidl: string): number {
