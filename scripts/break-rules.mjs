@@ -247,6 +247,38 @@ const breakages = [
     'false',
     [drain],
   ],
+  [
+    'G12',
+    'a parser that throws takes the message along',
+    'src/transforms/parse/parse-message.ts',
+    "return settled('failed', work.fields, work.reasons.add(failureOf(error)))",
+    'throw error',
+    ['test/transforms/parse/parse.test.ts'],
+  ],
+  [
+    'G13',
+    'chance in the key',
+    'src/identity.ts',
+    "Buffer.from(sha256, 'hex')))",
+    "Buffer.from(sha256, 'hex'), String(Math.random())))",
+    ['test/identity.test.ts'],
+  ],
+  [
+    'G14',
+    'a password in an address is shown',
+    'src/config/urls.ts',
+    '`${flag} holds a password',
+    '`${flag} ${account} holds a password',
+    ['test/config/urls.test.ts'],
+  ],
+  [
+    'G15',
+    'an outage ends the drain at once',
+    'src/pipeline/sink-writer.ts',
+    'if (!error.retryable || signal.aborted || waited >= sinkPatienceMs) throw error',
+    'throw error',
+    ['test/pipeline/sink-writer.test.ts'],
+  ],
 ]
 
 function attempt([rule, what, file, as, broken, tests]) {

@@ -28,6 +28,10 @@ function print(text: string): number {
   return 0
 }
 
+/** What a lost connection left behind must not keep a finished command from ending. */
+const LINGER_MS = 3000
+
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) =>
   reportError(error, false),
 )
+setTimeout(() => process.exit(), LINGER_MS).unref()

@@ -180,7 +180,7 @@ export class KafkajsClient implements KafkaClient {
 
   async #drop(producer: Producer): Promise<void> {
     this.#producers.delete(producer)
-    await producer.disconnect().catch(() => undefined)
+    await softly(() => producer.disconnect())
   }
 
   async #admin<T>(what: string, work: (admin: Admin) => Promise<T>): Promise<T> {
@@ -191,9 +191,19 @@ export class KafkajsClient implements KafkaClient {
     } catch (error) {
       throw kafkaFailure(error, what)
     } finally {
-      await admin.disconnect().catch(() => undefined)
+      await softly(() => admin.disconnect())
     }
   }
+}
+
+/** Longer than a connection that works takes to close; one that does not is left to itself. */
+const DISCONNECT_MS = 2000
+
+async function softly(disconnect: () => Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, DISCONNECT_MS)))
+  await Promise.race([disconnect().catch(() => undefined), late])
+  clearTimeout(timer)
 }
 
 const transactionOf = (transaction: KafkajsTransaction): Transaction => ({

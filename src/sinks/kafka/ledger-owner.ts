@@ -96,8 +96,12 @@ export class LedgerOwner {
     const nonce = randomUUID()
     const owner = { nonce, host: hostname(), pid: process.pid, at: clock.now() }
     this.#nonces.add(nonce)
-    await this.#deadline('take the mailbox over', async () => {
-      this.#producer = await client.fence(transactionalId)
+    await this.#deadline('take the mailbox over', async (signal) => {
+      const producer = await client.fence(transactionalId)
+      // Whoever was given up must not come back as the owner beside the one that was made in its place.
+      if (signal.aborted) void producer.close().catch(() => undefined)
+      signal.throwIfAborted()
+      this.#producer = producer
       await this.#commit([records.owner(owner)])
     })
     let found = false
