@@ -1,14 +1,13 @@
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 
-const folder = resolve(
-  process.env.MAILDRAIN_CORPUS ?? join(import.meta.dirname, '../../../shared/corpora'),
-)
+const folder = process.env.MAILDRAIN_CORPUS
 
 /** Why there is no corpus of real mail here; undefined when there is one. */
-export const noCorpus: string | undefined = existsSync(folder)
-  ? undefined
-  : `no corpus of real mail at ${folder} (MAILDRAIN_CORPUS names one)`
+export const noCorpus: string | undefined =
+  folder === undefined || !existsSync(folder)
+    ? 'no corpus of real mail (MAILDRAIN_CORPUS names a folder of one)'
+    : undefined
 
 const isMessage = (path: string): boolean =>
   /\.eml$/i.test(path) || (/(^|[/])msg[/]/.test(path) && !/\.(mbox|tsv|json|xml|out)$/i.test(path))
@@ -21,6 +20,7 @@ export function toCrlf(bytes: Buffer): Buffer {
 
 /** Every file of the corpus that looks like one message, with CRLF line ends. */
 export function* corpusMessages(): Iterable<{ readonly path: string; readonly bytes: Buffer }> {
+  if (folder === undefined) return
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()
   for (const path of files) {
     const full = join(folder, path)
