@@ -18,8 +18,8 @@ export function residentBytes(pid: number): number | null {
   }
 }
 
-/** Width of the window around a share: single samples jump with the garbage collector. */
-const WINDOW = 0.02
+/** Half the width of the window around a share: single samples jump by 60 MB with the garbage collector. */
+const WINDOW = 0.05
 
 /**
  * Median around 10 % and at the end, of a run that began when `from` of the work was done.
@@ -31,7 +31,7 @@ export function memoryGrowth(
 ): { readonly early: number; readonly late: number } | null {
   const own = samples.map(({ share, bytes }) => ({ share: (share - from) / (1 - from), bytes }))
   const early = median(own.filter(({ share }) => Math.abs(share - 0.1) <= WINDOW))
-  const late = median(own.filter(({ share }) => share >= 1 - WINDOW))
+  const late = median(own.filter(({ share }) => share >= 1 - 2 * WINDOW))
   return early === null || late === null ? null : { early, late }
 }
 
