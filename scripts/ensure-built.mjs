@@ -1,4 +1,5 @@
-// Before `npm test` and `npm run demo`: installs and builds whatever a fresh or changed checkout lacks.
+// Before `npm test` and `npm run demo`: installs and builds whatever a fresh or changed checkout lacks. Called by name in
+// both, as .npmrc's ignore-scripts turns pretest and predemo off along with the scripts of packages.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
