@@ -28,6 +28,9 @@ function print(text: string): number {
   return 0
 }
 
+// A promise that nobody waits for has failed, or worse: still one line. What was committed is committed.
+process.on('uncaughtException', (error) => process.exit(reportError(error, false)))
+
 /** What a lost connection left behind must not keep a finished command from ending. */
 const LINGER_MS = 3000
 

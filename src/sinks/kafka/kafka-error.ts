@@ -96,6 +96,9 @@ export function kafkaFailure(error: unknown, what: string): MaildrainError {
   const options = { cause: error }
   if (remedy !== undefined)
     return new SinkError('MAILDRAIN_SINK_REFUSED', `${failed}; ${remedy}`, options)
+  // Ours, or the library's: waiting does not help.
+  if (error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError)
+    return new MaildrainError('MAILDRAIN_INTERNAL', failed, options)
   for (const { name } of causes(error))
     if (name === 'KafkaJSSASLAuthenticationError')
       return new SinkError(

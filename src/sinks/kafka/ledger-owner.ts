@@ -8,7 +8,6 @@ import type { Clock } from '../../clock.ts'
 import { LedgerError, MaildrainError, SinkError } from '../../errors.ts'
 import { type LedgerEntry, saysDurable } from '../../ledger/ledger.ts'
 import type { ScratchLedger } from '../../ledger/scratch-ledger.ts'
-import type { Logger } from '../../logger.ts'
 import type {
   ConsumedRecord,
   KafkaClient,
@@ -32,7 +31,6 @@ export interface LedgerOwnerOptions {
   readonly transactionalId: string
   readonly transactionTimeoutMs: number
   readonly clock: Clock
-  readonly log: Logger
   readonly signal: AbortSignal
 }
 
