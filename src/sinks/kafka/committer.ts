@@ -113,7 +113,8 @@ export class Committer {
       await owner.takeOver()
     } catch (error) {
       signal.throwIfAborted()
-      throw attempt?.asked === true ? unknownOutcome(error) : error
+      const passing = error instanceof MaildrainError && error.retryable
+      throw attempt?.asked === true && passing ? unknownOutcome(error) : error
     }
     this.#doubtful = undefined
     if (attempt === undefined || !this.#isInLedger(attempt)) return false

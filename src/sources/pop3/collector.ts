@@ -36,7 +36,8 @@ export class Collector {
     this.#budget = budget
     this.#maxBytes = maxBytes
     this.#credit = listed
-    this.#buffer = Buffer.allocUnsafeSlow(listed)
+    // A message delivered under a higher limit is read to be compared, whatever its size; so is a lie about it.
+    this.#buffer = Buffer.allocUnsafeSlow(Math.min(listed, maxBytes))
   }
 
   /** Octets that came, kept or not. */

@@ -31,6 +31,8 @@ interface Task {
   readonly retrying: boolean
   readonly hasUidl: boolean
   readonly look: Look
+  /** The listing named every message that STAT counted: only then absence from it proves anything. */
+  readonly complete: boolean
 }
 
 /** What QUIT removes on this host (RFC 2449 section 6.7); silence counts as the worse. */
@@ -113,21 +115,26 @@ export class Pop3Run {
     this.#emptyLooks = 0
     const plan = this.#plan()
     this.#deletions.expect()
-    const hasUidl = await list(client, messages, { look, plan })
+    const { hasUidl, named } = await list(client, messages, { look, plan })
     if (!hasUidl && !this.#context.deletion) throw keepNeedsUidl(this.#mailbox)
     state.remaining = messages
-    const still = hasUidl ? await look.settle() : []
-    this.#looked = true
-    const waitMs = this.#deletions.lookAgainAfter(still)
-    if (waitMs !== undefined) return this.#lookAgain(client, waitMs)
-    const givenUp = await this.#deletions.settle(still)
-    if (hasUidl) this.#keeper.vanish(({ item }) => plan.lists(item))
+    const complete = named === messages
+    let givenUp: ReadonlySet<string> = new Set()
+    if (complete) {
+      const still = hasUidl ? await look.settle() : []
+      this.#looked = true
+      const waitMs = this.#deletions.lookAgainAfter(still)
+      if (waitMs !== undefined) return this.#lookAgain(client, waitMs)
+      givenUp = await this.#deletions.settle(still)
+      if (hasUidl) this.#keeper.vanish(({ item }) => plan.lists(item))
+    }
     await this.#keeper.settlePlan(plan)
     this.#reportPlan(plan)
     const task = this.#task(plan, givenUp)
+    if (task.items.length === 0 && !complete) throw unlisted(this.#mailbox, named, messages)
     if (task.items.length === 0 || this.#onlyNewMail(plan, messages)) return this.#close(client)
     this.#widestView = Math.max(this.#widestView, messages)
-    return this.#work(client, { ...task, plan, hasUidl, look })
+    return this.#work(client, { ...task, plan, hasUidl, look, complete })
   }
 
   /** STAT 0: some servers answer so when they fail to open the mailbox (James), so one such session proves nothing. */
@@ -203,8 +210,8 @@ export class Pop3Run {
     this.#connector.progressed()
     this.#ended(session, plan, quit)
     if (!task.hasUidl) return this.#withoutUidl(session, task)
-    const complete = plan.remaining === 0 && this.state.suspects.size === 0
-    return complete && !this.#context.deletion ? 'done' : 'again'
+    const finished = task.complete && plan.remaining === 0 && this.state.suspects.size === 0
+    return finished && !this.#context.deletion ? 'done' : 'again'
   }
 
   async #readAndFinish(session: Session, items: readonly WorkItem[]): Promise<boolean> {
@@ -254,6 +261,7 @@ export class Pop3Run {
 
   /** Without unique-ids only the bytes tell: what a session that read everything did not meet is gone. */
   async #withoutUidl(session: Session, task: Task): Promise<Next> {
+    if (!task.complete) return 'again'
     if (task.plan.remaining === 0 && !session.spoilt) {
       const met = session.met()
       const absent = this.state.inDoubt.all().filter(({ key }) => !met.has(key))
@@ -301,4 +309,10 @@ const keepNeedsUidl = (mailbox: string): ConfigError =>
   new ConfigError(
     'MAILDRAIN_CONFIG_KEEP_NEEDS_UIDL',
     `the server of ${mailbox} has no UIDL, so mail that stays there could not be told from new mail: drain with --delete`,
+  )
+
+const unlisted = (mailbox: string, named: number, messages: number): Pop3ProtocolError =>
+  new Pop3ProtocolError(
+    'MAILDRAIN_POP3_PROTOCOL',
+    `the server of ${mailbox} lists ${named} of the ${messages} messages that it counts: the others stay there unread; look at the mailbox on the server`,
   )

@@ -18,6 +18,21 @@ describe('one drainer (G11)', () => {
     expect(inTopic(broker)).toEqual(['uid-0'])
   })
 
+  it('who is replaced while it asks for the commit says so at once, and does not wait for an outage to end', async () => {
+    const broker = new ModelBroker()
+    const zombie = await openSink(broker)
+    broker.beforeCommit = async () => {
+      broker.beforeCommit = () => undefined
+      await openSink(broker)
+    }
+    await expect(zombie.write(batchOf(...messages(2)))).rejects.toMatchObject({
+      code: 'MAILDRAIN_SINK_FENCED',
+      retryable: false,
+    })
+    expect(broker.fences).toHaveLength(2)
+    expect(inTopic(broker)).toEqual([])
+  })
+
   it('who was only slow owns again and goes on', async () => {
     const broker = new ModelBroker()
     const sink = await openSink(broker)

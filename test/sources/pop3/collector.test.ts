@@ -37,6 +37,14 @@ describe('the collector of one message', () => {
     expect(collector.credit).toBeLessThanOrEqual(100)
   })
 
+  it('a size that is a lie takes no more memory than the limit (G10)', () => {
+    const before = process.memoryUsage().arrayBuffers
+    const collector = new Collector(2 ** 31, new Budget(1000), 500)
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1_000_000)
+    collector.add(Buffer.alloc(400, 65))
+    expect(collector.finish().raw).toHaveLength(400)
+  })
+
   it('many messages that outgrow their size cannot multiply the budget (G10)', () => {
     const budget = new Budget(1000)
     const collectors = Array.from({ length: 50 }, () => {

@@ -88,6 +88,40 @@ describe('G7: deletion is verified', () => {
     expect(server.remaining()).toBe(0)
   })
 
+  it('a listing that names fewer than STAT counts proves nothing, and is no end', async () => {
+    const server = await serve(6)
+    const sink = new MemorySink()
+    await drainInto(server, sink, { deletion: 'keep' })
+    // The UIDL listing ends early for a while.
+    server.setBehaviour({
+      replyOverride: (verb, argument, session) =>
+        verb === 'UIDL' && argument === '' && session <= 3
+          ? '+OK\r\n1 uid-0\r\n2 uid-1\r\n.\r\n'
+          : undefined,
+    })
+    const receipt = await drainInto(server, sink, { deletion: 'keep' })
+    expect([...sink.ledger.entries.values()].filter(({ state }) => state === 'gone')).toEqual([])
+    expect(receipt).toMatchObject({ alreadyDelivered: 6, remaining: 6 })
+  })
+
+  it('a message that is counted and never listed is said, after everything else was drained', async () => {
+    const server = await serve(6)
+    const sink = new MemorySink()
+    server.setBehaviour({
+      replyOverride: (verb, argument) => {
+        if (verb !== 'UIDL' || argument !== '') return undefined
+        const last = server.remaining()
+        const lines = last > 1 ? ['1 uid-0', '2 uid-1', '3 uid-2', '4 uid-3', '5 uid-4'] : []
+        return ['+OK', ...lines, '.', ''].join('\r\n')
+      },
+    })
+    await expect(
+      drainInto(server, sink, { source: { retryPatienceMs: 50 } }),
+    ).rejects.toMatchObject({ code: 'MAILDRAIN_POP3_PROTOCOL', exitCode: 4 })
+    expect(sink.records).toHaveLength(5)
+    expect(server.remaining()).toBe(1)
+  })
+
   it('a capped view is looped over until nothing is left', async () => {
     const server = await serve(45, { behaviour: { cappedView: 10 } })
     const receipt = await drainInto(server, new MemorySink())
