@@ -193,6 +193,22 @@ const breakages = [
   ],
   [
     'G7',
+    'a listing that is cut short counts as a complete look',
+    source('run.ts'),
+    'const complete = named === messages',
+    'const complete = true',
+    [proof],
+  ],
+  [
+    'G11',
+    'whoever was replaced at the commit waits as for an outage',
+    kafka('committer.ts'),
+    'attempt?.asked === true && passing',
+    'attempt?.asked === true',
+    [kafkaTests],
+  ],
+  [
+    'G7',
     '+OK to QUIT is proof',
     source('in-doubt.ts'),
     'for (const [key, doubt] of fresh) this.#doubts.set(key, doubt)',

@@ -140,11 +140,12 @@ describe('the destination', () => {
   )
 
   it('a second drainer on this host: exit 7, and the first goes on', async () => {
-    const slow = await startPop3Server({ mailbox: smallMailbox(40), behaviour: { delayMs: 50 } })
+    const slow = await startPop3Server({ mailbox: smallMailbox(40), behaviour: { delayMs: 500 } })
     const args = drainArgs({ from: slow.url, to: `sqlite:${database()}` })
     const first = startCli(args)
     while (slow.logins === 0) await new Promise((resolve) => setTimeout(resolve, 20))
     expectRefused(await runCli(args), 7, 'MAILDRAIN_DRAINER_BUSY')
+    slow.setBehaviour({ delayMs: undefined })
     expect((await first.result).code).toBe(0)
     expect(slow.remaining()).toBe(0)
     await slow.close()

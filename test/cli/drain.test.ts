@@ -158,7 +158,7 @@ describe('signals', () => {
   ] as const)(
     '%s ends it in order: exit %i, one line, the rest is still on the server',
     async (signal, exit) => {
-      await serve(200, { behaviour: { delayMs: 10 } })
+      await serve(200, { behaviour: { delayMs: 50 } })
       const directory = newDirectory()
       const [path, receipt] = [join(directory, 'mail.db'), join(directory, 'receipt.json')]
       const args = [
@@ -179,6 +179,7 @@ describe('signals', () => {
       expect({ code, lines: lines.length }).toEqual({ code: exit, lines: 1 })
       expect(lines[0]).toContain('[MAILDRAIN_STOPPED]')
       expect(server.remaining()).toBe(200)
+      server.setBehaviour({ delayMs: undefined })
       const again = await runCli(['drain', ...args, '--json', '--log-level', 'error'])
       expect(again.code).toBe(0)
       expect(rowsIn(path)).toBe(200)
