@@ -7,6 +7,7 @@ export {
 } from './generate-mailbox.ts'
 export { type Mailbox, type MailboxMessage, dovecotUidl, mailboxOf } from './mailbox.ts'
 export type { Behaviour, PerSession } from './behaviour.ts'
+export { FaultProxy, type FaultProxyOptions } from './fault-proxy.ts'
 export type {
   Pop3Deletion,
   Pop3Event,

@@ -1,6 +1,10 @@
 /** Topics of a real broker, looked at and made by kafkajs alone. */
 import { createHash, randomUUID } from 'node:crypto'
 import { type Admin, Kafka, logLevel } from 'kafkajs'
+import { silentLogger } from '../../src/logger.ts'
+import type { ConsumedRecord } from '../../src/sinks/kafka/client.ts'
+import { KafkajsClient } from '../../src/sinks/kafka/kafkajs-client.ts'
+import { kafkaSinkOptions } from '../../src/sinks/kafka/options.ts'
 import { decodeAvro } from '../../src/transforms/encode.ts'
 
 export const sha256 = (bytes: Uint8Array): string =>
@@ -65,4 +69,22 @@ export async function readTopic(
   })
   await consumer.disconnect()
   return hashes.sort()
+}
+
+/** Every record that is committed by now, partition by partition, of a topic of any size. */
+export async function eachCommitted(
+  brokers: string[],
+  topic: string,
+  onRecord: (record: ConsumedRecord) => void,
+): Promise<void> {
+  const client = new KafkajsClient(kafkaSinkOptions.parse({ brokers, topic }), silentLogger)
+  const { signal } = new AbortController()
+  for (const { partition, low, stable } of await client.offsets(topic))
+    await client.read({
+      ...{ topic, partition, from: low, to: stable, signal },
+      onRecords: (records) => {
+        for (const record of records) onRecord(record)
+        return false
+      },
+    })
 }

@@ -20,6 +20,10 @@ export function parse(options: ParseOptions = {}): Stage {
   const resolved = { ...result.data, workers: result.data.workers ?? defaultWorkers() }
   return {
     name: 'parse',
-    create: ({ clock }) => new ParseStream(new ParsePool({ options: resolved, clock })),
+    create({ clock }) {
+      const pool = new ParsePool({ options: resolved, clock })
+      pool.start()
+      return new ParseStream(pool)
+    },
   }
 }

@@ -22,16 +22,17 @@ export function locateAttachments(
   bytes: Buffer,
   { parts }: MimeScan,
   attachments: readonly ParserAttachment[],
+  known: ReadonlyMap<ScannedPart, Content> = new Map(),
 ): Located {
   // Text comes last, so that it is decoded only where the library took some for an attachment.
   const body = parts.filter(isBodyText)
   const candidates = [...parts.filter((part) => !isBodyText(part)), ...body]
   const matched = new Set<ScannedPart>()
-  const contents = new Map<ScannedPart, Content>()
+  const contents = new Map(known)
   const contentOf = (part: ScannedPart): Content => {
-    const known = contents.get(part) ?? decodedContent(bytes, part)
-    contents.set(part, known)
-    return known
+    const content = contents.get(part) ?? decodedContent(bytes, part)
+    contents.set(part, content)
+    return content
   }
   const described = attachments.map((attachment) => {
     const part = candidates.find(
@@ -47,12 +48,12 @@ export function locateAttachments(
   }
 }
 
-interface Content {
+export interface Content {
   readonly size: number
   readonly sha256: string
 }
 
-function decodedContent(bytes: Buffer, part: ScannedPart): Content {
+export function decodedContent(bytes: Buffer, part: ScannedPart): Content {
   const raw = bytes.subarray(part.offset, part.offset + part.length)
   const content = decodeTransfer(raw, part.encoding)
   return { size: content.length, sha256: createHash('sha256').update(content).digest('hex') }

@@ -9,7 +9,7 @@ import type { Delivery } from '../../pipeline/delivery.ts'
 import type { ParsePool } from './pool.ts'
 
 /** At work or waiting for their turn to leave. */
-const MAX_MESSAGES = 32
+const MAX_MESSAGES = 64
 const MAX_BYTES = 16 * 1024 * 1024
 
 interface Slot {

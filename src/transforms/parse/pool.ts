@@ -4,24 +4,33 @@
  */
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import type { Piscina } from 'piscina'
-import type { Clock } from '../../clock.ts'
+import type { Clock, Timer } from '../../clock.ts'
 import { MaildrainError } from '../../errors.ts'
 import { readHeaderBlock } from './header-block.ts'
 import type { ResolvedParseOptions } from './options.ts'
-import { type ParsedFields, headersOf } from './parse-message.ts'
+import { type ParsedFields, headersOf } from './header-fields.ts'
 import { REASON } from './reasons.ts'
-import type { ParseTask } from './worker.ts'
+import type { ParseTask } from './parse-task.ts'
+import { type Job, WorkerThread } from './worker-thread.ts'
 
 const MIB = 1024 * 1024
-/** A worker that has not begun by then will not: loading the parser takes about half a second. */
+/**
+ * Messages that a thread holds. While the main thread writes a batch, 50 to 140 ms into SQLite, nobody hands out work:
+ * threads that held one message each stood still for a third of the time.
+ */
+const PER_THREAD = 32
+/** How often deadlines are looked at, milliseconds. */
+const WATCH_MS = 100
+/** A thread that is not ready by then will not be: loading the parser takes about half a second. */
 const START_MS = 60_000
+/** Threads in a row that ended before they were ready; after them there is no hope. */
+const MAX_FAILED_STARTS = 3
 
 /**
  * The worker as JavaScript: Node 20 runs no TypeScript, so where this file itself runs from src (the tests), the built
  * worker in dist is taken.
  */
-export const workerFile = import.meta.url.endsWith('.ts')
+const workerFile = import.meta.url.endsWith('.ts')
   ? new URL('../../../dist/transforms/parse/worker.js', import.meta.url)
   : new URL('./worker.js', import.meta.url)
 
@@ -34,122 +43,142 @@ export interface ParsePoolOptions {
 export class ParsePool {
   readonly #options: ResolvedParseOptions
   readonly #clock: Clock
-  readonly #worker: URL
-  #piscina: Promise<Piscina> | undefined
-  readonly #waiting: (() => void)[] = []
-  #running = 0
-  #closed = false
+  readonly #file: URL
+  readonly #threads: WorkerThread[] = []
+  #queue: Job[] = []
+  #watch: Timer | undefined
+  /** The job that was found late at the last look: the next one ends its thread. */
+  #late: Job | undefined
+  #failedStarts = 0
+  #over: MaildrainError | undefined
 
   constructor({ options, clock, worker = workerFile }: ParsePoolOptions) {
     this.#options = options
     this.#clock = clock
-    this.#worker = worker
+    this.#file = worker
   }
 
   /**
    * Parsed fields of a message; those of its headers alone when no worker could deal with it.
    * @throws MaildrainError MAILDRAIN_INTERNAL when no worker starts at all
    */
-  async parse(raw: Buffer): Promise<ParsedFields> {
-    const piscina = await (this.#piscina ??= this.#start())
-    if (this.#running >= this.#options.workers)
-      await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    this.#running += 1
-    try {
-      return await this.#attempt(piscina, raw, 2)
-    } finally {
-      this.#running -= 1
-      this.#waiting.shift()?.()
+  parse(raw: Buffer): Promise<ParsedFields> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ raw, crashes: 0, resolve, reject })
+      this.start()
+      this.#handOut()
+    })
+  }
+
+  /** Starts the threads, so that they load their parser while the mailbox is being opened. May be called again. */
+  start(): void {
+    if (this.#watch !== undefined || this.#over !== undefined) return
+    if (!existsSync(this.#file)) {
+      const file = fileURLToPath(this.#file)
+      this.#fail(missing(`the file ${file} is missing: run npm run build`))
+      return
     }
+    while (this.#threads.length < this.#options.workers) this.#spawn()
+    this.#watch = this.#clock.timer(WATCH_MS, () => this.#look())
   }
 
   async close(): Promise<void> {
-    this.#closed = true
-    const piscina = await this.#piscina?.catch(() => undefined)
-    await piscina?.destroy()
+    this.#fail(new MaildrainError('MAILDRAIN_STOPPED', 'parsing ended: run again'))
+    await Promise.all(this.#threads.map((thread) => thread.end()))
   }
 
-  /** A crash is tried once more, as it may have been another thread's doing; a missed deadline is not. */
-  async #attempt(piscina: Piscina, raw: Buffer, tries: number): Promise<ParsedFields> {
-    const outcome = await this.#run(piscina, raw)
-    if (typeof outcome !== 'string') return outcome
-    if (this.#closed) throw new MaildrainError('MAILDRAIN_STOPPED', 'parsing ended: run again')
-    if (outcome === REASON.parserCrashed && tries > 1) return this.#attempt(piscina, raw, tries - 1)
-    return headersOf(raw, outcome)
+  #spawn(): void {
+    const thread = new WorkerThread({
+      file: this.#file,
+      maxHeapMb: Math.floor(this.#options.maxHeapBytes / MIB),
+      clock: this.#clock,
+      onFree: () => {
+        this.#failedStarts = 0
+        this.#handOut()
+      },
+      onEnd: (cause) => this.#ended(thread, cause),
+    })
+    this.#threads.push(thread)
   }
 
-  async #run(piscina: Piscina, raw: Buffer): Promise<ParsedFields | string> {
-    const { maxParseBytes, deadlineMs } = this.#options
+  /** To whoever has least, so that all are at work. */
+  #handOut(): void {
+    if (this.#over !== undefined) {
+      for (const job of this.#queue.splice(0)) job.reject(this.#over)
+      return
+    }
+    let taken = 0
+    for (const job of this.#queue) {
+      const thread = this.#threads.reduce((a, b) => (b.jobs.length < a.jobs.length ? b : a))
+      if (thread.jobs.length >= PER_THREAD) break
+      thread.give(job, this.#task(job.raw))
+      taken += 1
+    }
+    if (taken > 0) this.#queue = this.#queue.slice(taken)
+  }
+
+  #task(raw: Buffer): ParseTask {
+    const { maxParseBytes } = this.#options
     const whole = raw.length <= maxParseBytes
     const source = whole ? raw : raw.subarray(0, readHeaderBlock(raw).bodyOffset)
     // The one copy: a view would take its whole backing store across, and the main thread keeps raw for the sink.
-    const bytes = new Uint8Array(source)
-    const started = new Int32Array(new SharedArrayBuffer(4))
-    const task: ParseTask = { bytes, headersOnlyAbove: whole ? null : maxParseBytes, started }
-    const deadline = new Deadline(this.#clock, started, deadlineMs + (bytes.length / MIB) * 1000)
-    try {
-      return (await piscina.run(task, {
-        signal: deadline.signal,
-        transferList: [bytes.buffer],
-      })) as ParsedFields
-    } catch {
-      return deadline.signal.aborted ? REASON.parserTimedOut : REASON.parserCrashed
-    } finally {
-      deadline.cancel()
-    }
+    return { bytes: new Uint8Array(source), headersOnlyAbove: whole ? null : maxParseBytes }
   }
 
-  async #start(): Promise<Piscina> {
-    const { workers, maxHeapBytes } = this.#options
-    const filename = fileURLToPath(this.#worker)
-    if (!existsSync(filename)) throw missing(`the file ${filename} is missing: run npm run build`)
-    const { Piscina: Pool } = await import('piscina')
-    const piscina = new Pool({
-      filename,
-      minThreads: workers,
-      maxThreads: workers,
-      resourceLimits: { maxOldGenerationSizeMb: Math.floor(maxHeapBytes / MIB) },
-    })
-    // A worker that dies between tasks has no message to answer for; the pool replaces it.
-    piscina.on('error', () => undefined)
-    try {
-      const started = new Int32Array(new SharedArrayBuffer(4))
-      const task: ParseTask = { bytes: null, headersOnlyAbove: null, started }
-      await piscina.run(task)
-    } catch (error) {
-      await piscina.destroy()
-      throw missing('its worker does not start: reinstall maildrain', error)
+  /**
+   * A thread went down. The first of its messages was at work: after a crash it is tried once more, as that may have been
+   * another thread's doing; after a missed deadline it is not. The others have had no part in it.
+   */
+  #ended(thread: WorkerThread, cause: Error | undefined): void {
+    this.#threads.splice(this.#threads.indexOf(thread), 1)
+    const [first, ...others] = thread.jobs
+    this.#queue.unshift(...others)
+    if (first !== undefined && this.#isInnocent(first, thread)) this.#queue.unshift(first)
+    else if (first !== undefined)
+      first.resolve(
+        headersOf(first.raw, thread.timedOut ? REASON.parserTimedOut : REASON.parserCrashed),
+      )
+    if (!thread.ready) this.#failedStarts += 1
+    if (this.#failedStarts >= MAX_FAILED_STARTS)
+      this.#fail(missing('its worker does not start: reinstall maildrain', cause))
+    if (this.#over === undefined) this.#spawn()
+    this.#handOut()
+  }
+
+  #isInnocent(job: Job, thread: WorkerThread): boolean {
+    if (this.#over !== undefined || !thread.ready) return true
+    if (thread.timedOut) return false
+    job.crashes += 1
+    return job.crashes < 2
+  }
+
+  /**
+   * Ends threads whose first message takes too long. Only at the second look: an answer may have been waiting while the
+   * main thread was busy itself.
+   */
+  #look(): void {
+    const { deadlineMs } = this.#options
+    let late: Job | undefined
+    for (const thread of this.#threads) {
+      const [first] = thread.jobs
+      const limitMs = thread.ready ? deadlineMs + ((first?.raw.length ?? 0) / MIB) * 1000 : START_MS
+      if (first === undefined || thread.busyMs < limitMs) continue
+      late = first
+      if (first !== this.#late) continue
+      thread.timedOut = true
+      void thread.end()
     }
-    return piscina
+    this.#late = late
+    this.#watch = this.#clock.timer(WATCH_MS, () => this.#look())
+  }
+
+  #fail(error: MaildrainError): void {
+    this.#over ??= error
+    this.#watch?.cancel()
+    for (const job of [...this.#queue.splice(0), ...this.#threads.flatMap(({ jobs }) => jobs)])
+      job.reject(this.#over)
   }
 }
 
 const missing = (why: string, cause?: unknown): MaildrainError =>
   new MaildrainError('MAILDRAIN_INTERNAL', `mail cannot be parsed, ${why}`, { cause })
-
-/** Counts from the moment when the worker begins, so that a new worker's start is not held against a message. */
-class Deadline {
-  readonly #abort = new AbortController()
-  #cancel: () => void = () => undefined
-
-  constructor(clock: Clock, started: Int32Array, ms: number) {
-    const until = clock.monotonic() + START_MS
-    const wait = () => {
-      const begun = Atomics.load(started, 0) === 1
-      const timer = clock.timer(ms, () => {
-        if (begun || clock.monotonic() >= until) this.#abort.abort()
-        else wait()
-      })
-      this.#cancel = () => timer.cancel()
-    }
-    wait()
-  }
-
-  get signal(): AbortSignal {
-    return this.#abort.signal
-  }
-
-  cancel(): void {
-    this.#cancel()
-  }
-}

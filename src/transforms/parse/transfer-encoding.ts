@@ -57,7 +57,14 @@ function softBreakLength(content: Buffer, start: number): number {
   return content[at] === 0x0a ? at + 1 - start : 0
 }
 
+/** Value of each hex digit's byte, -1 for all others. */
+const HEX = Int8Array.from({ length: 256 }, (_, byte) => {
+  const digit = parseInt(String.fromCharCode(byte), 16)
+  return Number.isNaN(digit) ? -1 : digit
+})
+
 function hexAt(content: Buffer, at: number): number {
-  const text = content.toString('latin1', at, at + 2)
-  return /^[0-9A-Fa-f]{2}$/.test(text) ? parseInt(text, 16) : -1
+  const high = HEX[content[at] ?? 0] ?? -1
+  const low = HEX[content[at + 1] ?? 0] ?? -1
+  return high < 0 || low < 0 ? -1 : high * 16 + low
 }

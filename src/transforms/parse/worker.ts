@@ -1,22 +1,20 @@
-/** What runs in a worker thread: one message at a time, so that a crash or a hang has exactly one message to blame. */
-import { type ParsedFields, parseMessage } from './parse-message.ts'
+/**
+ * What runs in a worker thread: one message at a time, in the order in which they come, so that whatever happens has
+ * exactly one message to blame. Each answer is that of the message that has waited longest.
+ */
+import { parentPort } from 'node:worker_threads'
+import { parseMessage } from './parse-message.ts'
+import { type ParseTask, READY } from './parse-task.ts'
 
-export interface ParseTask {
-  /** The message, or its header block; moved, not copied. Null only starts the worker up. */
-  readonly bytes: Uint8Array | null
-  /** Set where `bytes` is the header block of a message above this many bytes. */
-  readonly headersOnlyAbove: number | null
-  /** Element 0 becomes 1 when the worker begins: before that, no time counts. */
-  readonly started: Int32Array
+async function work({ bytes, headersOnlyAbove }: ParseTask): Promise<void> {
+  const raw = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const options = headersOnlyAbove === null ? {} : { headersOnlyAbove }
+  parentPort?.postMessage(await parseMessage(raw, options))
 }
 
-export default async function run(task: ParseTask): Promise<ParsedFields | null> {
-  Atomics.store(task.started, 0, 1)
-  if (task.bytes === null) return null
-  const { buffer, byteOffset, byteLength } = task.bytes
-  const raw = Buffer.from(buffer, byteOffset, byteLength)
-  return parseMessage(
-    raw,
-    task.headersOnlyAbove === null ? {} : { headersOnlyAbove: task.headersOnlyAbove },
-  )
-}
+let last: Promise<void> = Promise.resolve()
+parentPort?.on('message', (task: ParseTask) => {
+  // A rejection ends the thread, as every one that nobody catches does.
+  last = last.then(() => work(task))
+})
+parentPort?.postMessage(READY)

@@ -1,39 +1,42 @@
-/** The demo's view into the database of the drain: how much is in it, and whether it is what the mailbox held. */
-import { createHash } from 'node:crypto'
+/** The demo's view into the database of the drain. */
 import { existsSync } from 'node:fs'
-import { messageKey } from '../../identity.ts'
-import { SqliteDatabase } from '../../ledger/sqlite-database.ts'
-import type { Mailbox } from '../../testing/index.ts'
+import { messageKey } from '../../src/identity.ts'
+import { SqliteDatabase } from '../../src/ledger/sqlite-database.ts'
+import type { Mailbox } from '../../src/testing/index.ts'
+import { type Comparison, type Destination, breathe, sha256Of } from './destination.ts'
 
-export interface Comparison {
-  readonly equal: number
-  readonly lost: number
-  readonly duplicated: number
-}
-
-/** Between two turns of the event loop, while hundreds of thousands are compared. */
+/** Messages between two turns of the event loop. */
 const STEP = 500
 
-export class MailTable {
+export class MailTable implements Destination {
+  readonly to: string
+  readonly shown: string
+  readonly lookMs = 50
   readonly #path: string
   #database: SqliteDatabase | undefined
 
-  constructor(path: string) {
+  /** @param shown the path as the user should see it */
+  constructor(path: string, shown: string) {
     this.#path = path
+    this.to = `sqlite:${path}`
+    this.shown = shown
   }
 
-  /** Messages in the table; rows are never removed, so the highest rowid counts them. 0 while there is no table. */
-  count(): number {
+  /** Rows are never removed, so the highest rowid counts them. 0 while there is no table. */
+  async count(): Promise<number> {
     try {
       return Number(this.#open()?.prepare('SELECT max(rowid) FROM messages').row()?.[0] ?? 0)
     } catch {
       // The drain is only just making the file.
-      this.close()
+      await this.close()
       return 0
     }
   }
 
-  /** Each message of the mailbox by its key, its bytes hashed again: what the table says of them is not believed. */
+  progress(): Promise<number> {
+    return this.count()
+  }
+
   async compare(mailbox: Mailbox, mailboxId: string): Promise<Comparison> {
     const database = this.#open()
     const find = database?.prepare('SELECT raw FROM messages WHERE key = ?')
@@ -43,15 +46,22 @@ export class MailTable {
       const sha256 = sha256Of(message.read())
       const raw = find?.row([messageKey(mailboxId, message.uidl, sha256)])?.[0]
       if (Buffer.isBuffer(raw) && sha256Of(raw) === sha256) equal += 1
-      if (index % STEP === 0) await new Promise((resolve) => setImmediate(resolve))
+      if (index % STEP === 0) await breathe()
     }
     const rows = Number(database?.prepare('SELECT count(*) FROM messages').row()?.[0] ?? 0)
     return { equal, lost: mailbox.size - equal, duplicated: rows - equal }
   }
 
-  close(): void {
+  look(): Promise<string> {
+    return Promise.resolve(
+      `look sqlite3 ${this.shown} 'select sent_at, subject from messages limit 10'`,
+    )
+  }
+
+  close(): Promise<void> {
     this.#database?.close()
     this.#database = undefined
+    return Promise.resolve()
   }
 
   #open(): SqliteDatabase | undefined {
@@ -60,5 +70,3 @@ export class MailTable {
     return this.#database
   }
 }
-
-const sha256Of = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { type Interface, createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { MaildrainError } from '../../errors.ts'
+import { MaildrainError } from '../../src/errors.ts'
 
 export interface ServerState {
   /** Messages still in the mailbox. */
@@ -32,7 +32,7 @@ export class ServerProcess {
   }
 
   static async start({ messages, seed, profile }: ServerOptions): Promise<ServerProcess> {
-    const script = fileURLToPath(new URL('../../testing/serve.js', import.meta.url))
+    const script = fileURLToPath(new URL('../../dist/testing/serve.js', import.meta.url))
     const password = randomBytes(12).toString('hex')
     const args = ['--messages', `${messages}`, '--seed', `${seed}`, '--profile', profile]
     const child = spawn(process.execPath, [script, ...args], {

@@ -14,6 +14,11 @@ export const demoFlags = z.strictObject({
     .default('mixed')
     .describe('mixed: 4 KB to 1 MB; small: about 4 KB.')
     .meta({ placeholder: 'NAME' }),
+  sink: z
+    .enum(['sqlite', 'kafka'])
+    .default('sqlite')
+    .describe('kafka: the broker at MAILDRAIN_TEST_KAFKA, else one in Docker, else one of Java.')
+    .meta({ placeholder: 'NAME' }),
   dir: z
     .string()
     .min(1)

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { memoryGrowth, residentBytes } from '../../src/cli/demo/memory.ts'
+import { memoryGrowth, residentBytes } from '../../examples/demo/memory.ts'
 
 const samples = (from: number, at: (share: number) => number) =>
   Array.from({ length: 101 }, (_, index) => {

@@ -1,16 +1,17 @@
 /**
- * `npm run demo`: a mailbox is drained into SQLite with deletion, the drain is killed half-way and resumed, and every
+ * `npm run demo`: a mailbox is drained into SQLite or Kafka with deletion, the drain is killed half-way and resumed, and every
  * byte is compared. It says what happens, so that somebody who sees maildrain for the first time gets the idea.
  */
 import { mkdirSync, mkdtempSync, statfsSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { parseFlags, helpOf } from '../../config/flags.ts'
-import { MaildrainError } from '../../errors.ts'
-import { mailboxId } from '../../identity.ts'
-import { formatBytes, formatCount, formatSeconds } from '../../observe/units.ts'
-import { type GeneratedMailbox, generateMailbox } from '../../testing/index.ts'
-import { reportError } from '../report-error.ts'
+import { parseFlags, helpOf } from '../../src/config/flags.ts'
+import { MaildrainError } from '../../src/errors.ts'
+import { mailboxId } from '../../src/identity.ts'
+import { formatBytes, formatCount, formatSeconds } from '../../src/observe/units.ts'
+import { type GeneratedMailbox, generateMailbox } from '../../src/testing/index.ts'
+import { reportError } from '../../src/cli/report-error.ts'
 import { type DrainOutcome, runDrain } from './drain-process.ts'
+import type { Destination } from './destination.ts'
 import { MailTable } from './mail-table.ts'
 import { memoryGrowth } from './memory.ts'
 import { type DemoFlags, demoFlags } from './options.ts'
@@ -33,25 +34,37 @@ async function demo(flags: DemoFlags): Promise<number> {
   mkdirSync(flags.dir, { recursive: true })
   announce(mailbox, flags.dir)
   const directory = mkdtempSync(join(flags.dir, 'run-'))
-  const database = join(directory, 'mail.db')
+  const destination = await open(flags, directory)
   const { messages, profile } = flags
   const server = await ServerProcess.start({ messages, seed: SEED, profile })
-  const table = new MailTable(database)
   try {
-    return await drainTwiceAndCheck({ flags, mailbox, directory, database, server, table })
+    return await drainTwiceAndCheck({ flags, mailbox, directory, server, destination })
   } finally {
-    table.close()
+    await destination.close()
     await server.stop()
   }
+}
+
+async function open({ sink, messages }: DemoFlags, directory: string): Promise<Destination> {
+  const path = join(directory, 'mail.db')
+  if (sink === 'sqlite') return new MailTable(path, where(path))
+  const { noBroker } = await import('../../test/fixtures/kafka-broker.ts')
+  if (noBroker !== undefined)
+    throw new MaildrainError(
+      'MAILDRAIN_CONFIG_INVALID',
+      `${noBroker}: set MAILDRAIN_TEST_KAFKA to HOST:PORT, or install one of the two`,
+    )
+  say('Starting Kafka …')
+  const { MailTopic } = await import('./mail-topic.ts')
+  return MailTopic.open(messages)
 }
 
 interface Demo {
   readonly flags: DemoFlags
   readonly mailbox: GeneratedMailbox
   readonly directory: string
-  readonly database: string
   readonly server: ServerProcess
-  readonly table: MailTable
+  readonly destination: Destination
 }
 
 /** What it will take, before anything is done. */
@@ -70,14 +83,14 @@ function announce(mailbox: GeneratedMailbox, directory: string): void {
 }
 
 async function drainTwiceAndCheck(demo: Demo): Promise<number> {
-  const { flags, table, server, directory } = demo
+  const { flags, destination, server, directory } = demo
   const half = Math.ceil(flags.messages / 2)
-  say(`\n1. maildrain drains it into ${where(demo.database)}, deleting what is durable …`)
+  say(`\n1. maildrain drains it into ${destination.shown}, deleting what is durable …`)
   const first = await drainOnce(
     demo,
     (committed) => committed >= half && committed < flags.messages,
   )
-  const committed = table.count()
+  const committed = await destination.count()
   const killed = first.exitCode === null
   if (killed) {
     const { remaining } = await server.state()
@@ -100,18 +113,18 @@ async function drainTwiceAndCheck(demo: Demo): Promise<number> {
     )
     return 1
   }
-  say(`\n4. Every message is generated once more and compared with the row in the table.\n`)
+  say(`\n4. Every message is generated once more and compared with what arrived.\n`)
   const fits = sayMemory(flags, second, killed ? committed / flags.messages : 0)
   return (await check(demo, runs, killed)) && fits ? 0 : 1
 }
 
 function drainOnce(demo: Demo, kill: (committed: number) => boolean): Promise<DrainOutcome> {
-  const { server, flags, directory, database, table } = demo
+  const { server, flags, directory, destination } = demo
   const bar = process.stderr.isTTY && process.stdout.isTTY
   let next = 10
   return runDrain({
-    ...{ port: server.port, password: server.password, directory, database },
-    ...{ messages: flags.messages, table, bar },
+    ...{ port: server.port, password: server.password, directory, destination },
+    ...{ messages: flags.messages, bar },
     onCommitted(committed) {
       const percent = Math.floor((100 * committed) / flags.messages)
       if (!bar && percent >= next) {
@@ -137,10 +150,10 @@ function sayMemory(flags: DemoFlags, outcome: DrainOutcome, from: number): boole
 }
 
 async function check(demo: Demo, runs: readonly DrainOutcome[], killed: boolean): Promise<boolean> {
-  const { mailbox, server, table, database } = demo
+  const { mailbox, server, destination } = demo
   const { remaining, sessions } = await server.state()
   const id = mailboxId('user', '127.0.0.1', server.port)
-  const { equal, lost, duplicated } = await table.compare(mailbox, id)
+  const { equal, lost, duplicated } = await destination.compare(mailbox, id)
   const seconds = runs.reduce((sum, run) => sum + run.seconds, 0)
   const how = killed ? 'killed and resumed once' : 'not killed'
   say(
@@ -150,7 +163,7 @@ async function check(demo: Demo, runs: readonly DrainOutcome[], killed: boolean)
   say(
     `checked ${formatCount(equal)} equal by SHA-256 · ${formatCount(lost)} lost · ${formatCount(duplicated)} duplicated · ${left}`,
   )
-  say(`look sqlite3 ${where(database)} 'select sent_at, subject from messages limit 10'`)
+  say(await destination.look())
   return lost === 0 && duplicated === 0 && remaining === 0
 }
 

@@ -3,18 +3,17 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type MemorySample, residentBytes } from './memory.ts'
-import type { MailTable } from './mail-table.ts'
+import type { Destination } from './destination.ts'
 
 export interface DrainOptions {
   readonly port: number
   readonly password: string
   readonly directory: string
-  readonly database: string
+  readonly destination: Destination
   readonly messages: number
-  readonly table: MailTable
   /** Shown on the terminal by the drain itself; else `onCommitted` tells. */
   readonly bar: boolean
-  /** Messages in the database, whenever that has changed; answers true to have the drain killed. */
+  /** Messages at the destination, whenever that has changed; answers true to have the drain killed. */
   readonly onCommitted: (committed: number) => boolean
 }
 
@@ -25,36 +24,44 @@ export interface DrainOutcome {
   readonly memory: readonly MemorySample[]
 }
 
-const LOOK_MS = 50
-
 export async function runDrain(options: DrainOptions): Promise<DrainOutcome> {
   const started = performance.now()
   const child = start(options)
   const memory: MemorySample[] = []
-  let last = 0
-  const watch = setInterval(() => {
-    const committed = options.table.count()
-    const resident = child.pid === undefined ? null : residentBytes(child.pid)
-    if (resident !== null) memory.push({ share: committed / options.messages, bytes: resident })
-    if (committed === last) return
-    last = committed
-    // SIGKILL: no handler runs, nothing is flushed, as in a power cut.
-    if (options.onCommitted(committed)) child.kill('SIGKILL')
-  }, LOOK_MS)
-  const exitCode = await new Promise<number | null>((resolve, reject) => {
+  const ended = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject).once('exit', resolve)
   })
-  clearInterval(watch)
+  const over = new AbortController()
+  const watching = watch(child, options, memory, over.signal)
+  const exitCode = await ended.finally(() => over.abort())
+  await watching
   // A killed drain leaves the terminal without its cursor.
   if (options.bar && exitCode === null) process.stderr.write('\u001b[?25h\n')
   return { exitCode, seconds: (performance.now() - started) / 1000, memory }
 }
 
-function start({ port, password, directory, database, bar }: DrainOptions): ChildProcess {
-  const main = fileURLToPath(new URL('../main.js', import.meta.url))
+async function watch(
+  child: ChildProcess,
+  { destination, messages, onCommitted }: DrainOptions,
+  memory: MemorySample[],
+  over: AbortSignal,
+): Promise<void> {
+  for (let last = 0; !over.aborted;) {
+    const committed = await destination.progress()
+    const resident = child.pid === undefined ? null : residentBytes(child.pid)
+    if (resident !== null) memory.push({ share: committed / messages, bytes: resident })
+    // SIGKILL: no handler runs, nothing is flushed, as in a power cut.
+    if (committed !== last && onCommitted(committed)) child.kill('SIGKILL')
+    last = committed
+    await new Promise((resolve) => setTimeout(resolve, destination.lookMs))
+  }
+}
+
+function start({ port, password, directory, destination, bar }: DrainOptions): ChildProcess {
+  const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
   const from = `pop3://user@127.0.0.1:${port}`
   const receipt = join(directory, 'receipt.json')
-  const args = ['drain', '--from', from, '--to', `sqlite:${database}`, '--delete']
+  const args = ['drain', '--from', from, '--to', destination.to, '--delete']
   args.push('--receipt', receipt, '--state-dir', join(directory, 'state'))
   if (!bar) args.push('--quiet')
   return spawn(process.execPath, [main, ...args], {

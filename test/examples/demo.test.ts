@@ -4,9 +4,9 @@ import { expect, it } from 'vitest'
 import { newDirectory } from '../support/cli.ts'
 
 it('the demo drains, is killed, resumes, and proves that nothing was lost', () => {
-  const main = join(import.meta.dirname, '../../dist/cli/demo/main.js')
+  const main = join(import.meta.dirname, '../../examples/demo/main.ts')
   const dir = newDirectory()
-  const args = [main, '--messages', '1500', '--profile', 'small', '--dir', dir]
+  const args = ['--import', 'tsx', main, '--messages', '1500', '--profile', 'small', '--dir', dir]
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
   const [drained, checked, look] = stdout.trimEnd().split('\n').slice(-3)
