@@ -4,13 +4,17 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { SqliteDatabase } from '../../src/ledger/sqlite-database.ts'
 import { type Pop3Server, startPop3Server } from '../../src/testing/index.ts'
+import { type Dovecot, noDovecot, startDovecot } from '../fixtures/dovecot.ts'
 import { type Broker, noBroker, startBroker } from '../fixtures/kafka-broker.ts'
 import { newDirectory, runCli, startCli } from '../support/cli.ts'
 import { smallMailbox } from '../support/drains.ts'
+import { notFull } from '../support/full.ts'
+import { killRound } from '../support/kill-round.ts'
 import { readTopic, sha256 } from '../support/topics.ts'
 
 const MESSAGES = 240
 const KILLS = 6
+const FULL_KILLS = 40
 
 const expected = (): string[] => {
   const mailbox = smallMailbox(MESSAGES)
@@ -65,3 +69,39 @@ describe.skipIf(noBroker !== undefined)(`Kafka${noBroker ? `: ${noBroker}` : ''}
     expect(await readTopic(broker.brokers, topic, MESSAGES)).toEqual(expected())
   }, 180_000)
 })
+
+const wanting = noDovecot ?? notFull
+
+describe.skipIf(wanting !== undefined)(
+  `${FULL_KILLS} SIGKILLs on 2,000 mixed messages from Dovecot${wanting ? `: ${wanting}` : ''}`,
+  () => {
+    let dovecot: Dovecot
+    beforeAll(async () => {
+      dovecot = await startDovecot()
+    })
+    afterAll(() => dovecot.stop())
+
+    async function underFire(broker?: Broker): Promise<void> {
+      let kills = 0
+      for (let seed = 1; kills < FULL_KILLS; seed += 1) {
+        const round = await killRound({
+          ...{ dovecot, broker, messages: 2000, profile: 'mixed', seed },
+          ...{ killMs: [300, 3000], maxKills: FULL_KILLS - kills },
+        })
+        kills += round.kills
+        expect(round).toMatchObject({ lost: 0, doubled: 0, left: 0 })
+      }
+    }
+
+    it('G1, G5: into SQLite', () => underFire(), 600_000)
+
+    it.skipIf(noBroker !== undefined)(
+      `G1, G5, G11: into Kafka${noBroker ? `: ${noBroker}` : ''}`,
+      async () => {
+        const broker = await startBroker()
+        await underFire(broker).finally(() => broker.stop())
+      },
+      600_000,
+    )
+  },
+)
