@@ -133,7 +133,7 @@ describe.skipIf(wanting !== undefined)(`outages${wanting ? `: ${wanting}` : ''}`
   it('Dovecot is killed and started again', async () => {
     const run = start()
     await underWay()
-    await dovecot.kill('SIGKILL')
+    await dovecot.kill()
     await pause(2000)
     await dovecot.start()
     await expectDrained(run)
