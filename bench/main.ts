@@ -88,11 +88,23 @@ function plot(lines: readonly Line[], messages: number): string {
   return barsSvg(`Messages a second, ${messages} mixed messages, parsed`, groups)
 }
 
-const [messages, rounds] = [Number(values.messages), Number(values.rounds)]
+/** A word that means nothing must not measure something else. */
+function wrong(flag: string, value: string): never {
+  say(`--${flag} ${value} is not understood`)
+  process.exit(2)
+}
+
+const number = (flag: string, value: string): number =>
+  /^\d+$/.test(value) ? Number(value) : wrong(flag, value)
+
+const sinkOf = (value: string): 'kafka' | 'sqlite' =>
+  value === 'kafka' || value === 'sqlite' ? value : wrong('sink', value)
+
+const [messages, rounds] = [number('messages', values.messages), number('rounds', values.rounds)]
 const rates = await measureRates({
   ...{ messages, rounds, say },
-  sinks: values.sink.map((sink) => (sink === 'sqlite' ? 'sqlite' : 'kafka')),
-  roundTripsMs: values['round-trip-ms'].map(Number),
+  sinks: values.sink.map(sinkOf),
+  roundTripsMs: values['round-trip-ms'].map((ms) => number('round-trip-ms', ms)),
 })
 const lines = pair(rates)
 for (const line of lines)

@@ -77,8 +77,11 @@ const everybody = (sink: 'kafka' | 'sqlite'): Candidate => ({
 })
 
 export async function measureRates(options: RateOptions): Promise<Rate[]> {
-  const dovecot = await startDovecot()
   const broker = options.sinks.includes('kafka') ? await startBroker() : undefined
+  const dovecot = await startDovecot().catch(async (error: unknown) => {
+    await broker?.stop()
+    throw error
+  })
   const directory = await mkdtemp(join(tmpdir(), 'maildrain-bench-'))
   options.say(`Dovecot: ${dovecot.how}; Kafka: ${broker?.how ?? 'not needed'}`)
   const rates: Rate[] = []

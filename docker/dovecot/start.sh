@@ -1,5 +1,5 @@
 #!/bin/sh
-# The password goes into a file of its own, as Dovecot's configuration does not read the environment.
+# Writes password and owner into the configuration, which does not read the environment.
 set -eu
 if [ ! -d /mail/Maildir ]; then
   mkdir -p /mail/Maildir/new /mail/Maildir/cur /mail/Maildir/tmp
@@ -9,9 +9,8 @@ fi
 uid=$(stat -c %u /mail/Maildir)
 gid=$(stat -c %g /mail/Maildir)
 umask 077
-printf '%s' "$MAIL_PASSWORD" | sed 's/[\\&|]/\\&/g' > /tmp/password
-sed "s|@PASSWORD@|$(cat /tmp/password)|; s|@UID@|$uid|; s|@GID@|$gid|" /etc/dovecot/dovecot.conf > /etc/dovecot/running.conf
-rm /tmp/password
+password=$(printf '%s' "$MAIL_PASSWORD" | sed 's/[\\&|]/\\&/g')
+sed "s|@PASSWORD@|$password|; s|@UID@|$uid|; s|@GID@|$gid|" /etc/dovecot/dovecot.conf > /etc/dovecot/running.conf
 # After SIGKILL the file names process 1, which is this one.
 rm -f /run/dovecot/master.pid
 exec dovecot -F -c /etc/dovecot/running.conf

@@ -34,13 +34,14 @@ async function demo(flags: DemoFlags): Promise<number> {
   mkdirSync(flags.dir, { recursive: true })
   announce(mailbox, flags.dir)
   const directory = mkdtempSync(join(flags.dir, 'run-'))
-  const destination = await open(flags, directory)
   const { messages, profile } = flags
   const server = await ServerProcess.start({ messages, seed: SEED, profile })
+  let destination: Destination | undefined
   try {
+    destination = await open(flags, directory)
     return await drainTwiceAndCheck({ flags, mailbox, directory, server, destination })
   } finally {
-    await destination.close()
+    await destination?.close()
     await server.stop()
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Large attachments are not for the parser library: a parser of streams takes 1 ms for a hundred KB of base64, a buffer at
- * once a tenth of that. The library gets a short content in their place, by which each is recognised in its answer.
+ * Large attachments are not for the parser library: a parser of streams takes 1.1 ms for a hundred KB of base64, looking
+ * whether it is clean and decoding it at once 0.35 ms. The library gets a short content in their place, by which each is recognised in its answer.
  */
 import { createHash } from 'node:crypto'
 import { type Content, decodedContent } from './locate.ts'
@@ -23,16 +23,19 @@ export async function parseLightened(
   const result = await parser.parse(light.bytes)
   const tokens = new Map(light.detached.map(({ token, part }) => [token, part]))
   const contents = new Map<ScannedPart, Content>()
+  let recognised = 0
   const attachments = result.attachments.map((attachment) => {
     const part = tokens.get(attachment.sha256)
     if (part === undefined) return attachment
+    recognised += 1
     const content = decodedContent(bytes, part)
     contents.set(part, content)
     return { ...attachment, ...content }
   })
-  if (contents.size === light.detached.length)
+  if (recognised === tokens.size && contents.size === tokens.size)
     return { result: { ...result, attachments }, contents }
-  // The library has made something else of a detached part than an attachment: it shall have the whole message.
+  // The library has made something else of a detached part than an attachment, or a message imitates a token in another
+  // encoding: the library shall have the whole message.
   return { result: await parser.parse(bytes), contents: new Map() }
 }
 
@@ -52,8 +55,8 @@ interface Lightened {
 /** Below this there is nothing to gain. */
 const MIN_BYTES = 4096
 
-/** Only what every decoder reads alike: the alphabet, line ends, padding at the end alone. */
-const CLEAN_BASE64 = /^[A-Za-z0-9+/\r\n]*={0,2}[\r\n]*$/
+const OUTSIDE_ALPHABET = /[^A-Za-z0-9+/\r\n]/
+const PADDING = /^={1,2}[\r\n]*$/
 
 const tokenText = (index: number): string => `maildrain has detached attachment ${index}`
 
@@ -84,5 +87,14 @@ function lighten(bytes: Buffer, { parts, problems, complete }: MimeScan): Lighte
 
 function isDetachable(bytes: Buffer, part: ScannedPart): boolean {
   if (part.encoding !== 'base64' || part.length < MIN_BYTES || !isOpaque(part)) return false
-  return CLEAN_BASE64.test(bytes.toString('latin1', part.offset, part.offset + part.length))
+  return isClean(bytes.toString('latin1', part.offset, part.offset + part.length))
+}
+
+/**
+ * Only what every decoder reads alike: the alphabet, line ends, padding at the end alone. In two steps, as one expression
+ * would look at a long run of line ends once for each of them.
+ */
+function isClean(text: string): boolean {
+  const end = text.search(OUTSIDE_ALPHABET)
+  return end < 0 || PADDING.test(text.slice(end))
 }

@@ -136,7 +136,7 @@ export class ParsePool {
     if (first !== undefined && this.#isInnocent(first, thread)) this.#queue.unshift(first)
     else if (first !== undefined)
       first.resolve(
-        headersOf(first.raw, thread.timedOut ? REASON.parserTimedOut : REASON.parserCrashed),
+        headersOf(first.raw, thread.condemned ? REASON.parserTimedOut : REASON.parserCrashed),
       )
     if (!thread.ready) this.#failedStarts += 1
     if (this.#failedStarts >= MAX_FAILED_STARTS)
@@ -147,7 +147,7 @@ export class ParsePool {
 
   #isInnocent(job: Job, thread: WorkerThread): boolean {
     if (this.#over !== undefined || !thread.ready) return true
-    if (thread.timedOut) return false
+    if (thread.condemned !== undefined) return job !== thread.condemned
     job.crashes += 1
     return job.crashes < 2
   }
@@ -165,7 +165,7 @@ export class ParsePool {
       if (first === undefined || thread.busyMs < limitMs) continue
       late = first
       if (first !== this.#late) continue
-      thread.timedOut = true
+      thread.condemned = first
       void thread.end()
     }
     this.#late = late

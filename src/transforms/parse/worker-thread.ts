@@ -30,8 +30,8 @@ export class WorkerThread {
   #ready = false
   /** When the first job began, or the start did while there is none. */
   #since: number
-  /** It was ended because its first job took too long. */
-  timedOut = false
+  /** The job on whose account the thread was ended: it took too long. Its answer may still come before the end. */
+  condemned: Job | undefined
 
   constructor({ file, maxHeapMb, clock, onFree, onEnd }: WorkerThreadOptions) {
     this.#clock = clock

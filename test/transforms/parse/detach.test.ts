@@ -75,6 +75,24 @@ it.each([
   expect(parser.octets).toEqual([raw.length])
 })
 
+it('a token in another encoding does not borrow the description of a real attachment', async () => {
+  const imitation = part('image/gif', 'maildrain has detached attachment 0', '7bit')
+  const raw = mail(imitation, part('image/png', lines(one)))
+  const { attachments } = await parseMessage(raw)
+  expect(attachments).toMatchObject([
+    { type: 'image/gif', size: 35 },
+    { type: 'image/png', size: one.length, sha256: sha256(one) },
+  ])
+})
+
+it('a long run of line ends costs no more than its length', async () => {
+  const raw = mail(part('image/png', `${lines(two)}${'\r\n'.repeat(200_000)}!`))
+  const started = performance.now()
+  await parseMessage(raw)
+  // Quadratic it would take minutes.
+  expect(performance.now() - started).toBeLessThan(10_000)
+})
+
 it('a message in whose structure there is a doubt is left to the library', async () => {
   const inner = `--b\r\nContent-Type: multipart/mixed; boundary=never\r\n\r\nnothing\r\n`
   const raw = mail(inner, part('image/png', lines(one)))
