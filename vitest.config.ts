@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: 'test/support/temporary-files.ts',
     testTimeout: 30_000,
     hookTimeout: 180_000,
     // Two cores is what CI has; more workers only make servers and brokers in the tests slower.

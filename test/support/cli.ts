@@ -23,9 +23,10 @@ export const newDirectory = (): string => mkdtempSync(join(tmpdir(), 'maildrain-
 
 /** Runs `maildrain …`; the password is `secret` unless the environment says otherwise. */
 export function startCli(args: readonly string[], env: Record<string, string> = {}): CliRun {
+  const { XDG_STATE_HOME = newDirectory() } = env
   const child = spawn(process.execPath, [main, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, XDG_STATE_HOME: newDirectory(), MAILDRAIN_PASSWORD: 'secret', ...env },
+    env: { ...process.env, MAILDRAIN_PASSWORD: 'secret', ...env, XDG_STATE_HOME },
   })
   let [stdout, stderr] = ['', '']
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))

@@ -47,7 +47,7 @@ export async function killRound(options: KillRoundOptions): Promise<KillRound> {
   const path = join(directory, 'mail.db')
   const topic = `mail-${randomUUID()}`
   const to = broker ? `kafka://${broker.brokers.join(',')}/${topic}` : `sqlite:${path}`
-  const kills = await drainUnderFire(to, options)
+  const kills = await drainUnderFire(to, directory, options)
   const seconds = (performance.now() - started) / 1000
   const found = new Map<string, number>()
   const meet = (raw: Uint8Array): void => {
@@ -88,13 +88,17 @@ async function fill({ dovecot, messages, profile, seed }: KillRoundOptions) {
   return { expected, bytes }
 }
 
-async function drainUnderFire(to: string, options: KillRoundOptions): Promise<number> {
+async function drainUnderFire(
+  to: string,
+  stateHome: string,
+  options: KillRoundOptions,
+): Promise<number> {
   const { dovecot, killMs, maxKills = Infinity, random = Math.random, onKill } = options
   const from = `pop3://${dovecot.user}@${dovecot.host}:${dovecot.port}`
   // Short sessions, so that kills fall into all of listing, reading, committing, deleting, and QUIT.
   const args = ['drain', '--from', from, '--to', to, '--delete', '--quiet']
   args.push('--session-messages', String(Math.min(5000, Math.ceil(options.messages / 6))))
-  const env = { MAILDRAIN_PASSWORD: dovecot.password, XDG_STATE_HOME: newDirectory() }
+  const env = { MAILDRAIN_PASSWORD: dovecot.password, XDG_STATE_HOME: stateHome }
   for (let kills = 0; ;) {
     const { child, result } = startCli(args, env)
     const [least, most] = killMs
