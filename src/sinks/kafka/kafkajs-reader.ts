@@ -29,6 +29,8 @@ export async function readPartition(kafka: Kafka, options: ReadOptions): Promise
     await consumer.subscribe({ topics: [topic], fromBeginning: true })
     const reading = new Reading(consumer, options)
     await consumer.run({ autoCommit: false, eachBatch: ({ batch }) => reading.take(batch) })
+    // What made joining fail is told by an event alone; `seek` would only say that nothing runs.
+    if (reading.crash) throw reading.crash
     consumer.seek({ topic, partition, offset: String(from) })
     return await reading.finished
   } finally {
@@ -38,6 +40,8 @@ export async function readPartition(kafka: Kafka, options: ReadOptions): Promise
 
 class Reading {
   readonly finished: Promise<bigint>
+  /** What the consumer last fell over, although it may have got up again. */
+  crash: Error | undefined
   readonly #options: ReadOptions
   #position: bigint
   #emptyFetches = 0
@@ -56,6 +60,7 @@ class Reading {
       }
       options.signal.addEventListener('abort', stop, { once: true })
       consumer.on(consumer.events.CRASH, ({ payload }) => {
+        this.crash = payload.error
         if (!payload.restart) reject(payload.error)
       })
     })
