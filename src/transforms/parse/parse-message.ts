@@ -4,7 +4,7 @@
  */
 import type { AttachmentInfo } from '../../message.ts'
 import { findDefects } from './defects.ts'
-import { type Understood, parseLightened } from './detach.ts'
+import { type Understood, parseLightened } from './lighten.ts'
 import { type HeaderBlock, readHeaderBlock } from './header-block.ts'
 import { type ParsedFields, headerFields, normalised, settled } from './header-fields.ts'
 import { locateAttachments } from './locate.ts'
@@ -52,7 +52,7 @@ interface Work {
 async function withBody(work: Work): Promise<ParsedFields> {
   try {
     const scan = scanMime(work.bytes)
-    return checked(work, scan, await parseLightened(work.bytes, scan, work.parser))
+    return checked(work, scan, await parseLightened(work.bytes, work.block, scan, work.parser))
   } catch (error) {
     return settled('failed', work.fields, work.reasons.add(failureOf(error)))
   }

@@ -1,5 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { expect, it } from 'vitest'
+import { generateMailbox } from '../../../src/testing/index.ts'
+import { readHeaderBlock } from '../../../src/transforms/parse/header-block.ts'
 import { mailparserParser } from '../../../src/transforms/parse/mailparser-parser.ts'
 import { parseMessage } from '../../../src/transforms/parse/parse-message.ts'
 import type { Parser } from '../../../src/transforms/parse/parser.ts'
@@ -13,7 +15,7 @@ const part = (type: string, body: string, encoding = 'base64'): string =>
 
 const mail = (...parts: string[]): Buffer =>
   Buffer.from(
-    `From: a@example.org\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHello\r\n${parts.join('')}--b--\r\n`,
+    `Subject: Hello\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHello\r\n${parts.join('')}--b--\r\n`,
     'latin1',
   )
 
@@ -120,3 +122,36 @@ it('a library that makes something else of it gets the whole message', async () 
 function token(index: number): string {
   return Buffer.from(`maildrain has detached attachment ${index}`).toString('base64')
 }
+
+/** The library, which gets the original header block whatever it is given. */
+const withHeader = (raw: Buffer): Parser => ({
+  parse: (light) => {
+    const header = raw.subarray(0, readHeaderBlock(raw).bodyOffset)
+    return mailparserParser.parse(
+      Buffer.concat([header, light.subarray(readHeaderBlock(light).bodyOffset)]),
+    )
+  },
+  addresses: (value) => mailparserParser.addresses(value),
+})
+
+it('the library says the same of a message without the header fields that it need not know', async () => {
+  const mailbox = generateMailbox({ messages: 400, profile: 'small' })
+  for (let index = 0; index < mailbox.size; index += 1) {
+    const raw = mailbox.message(index).read()
+    expect(await parseMessage(raw)).toEqual(await parseMessage(raw, { parser: withHeader(raw) }))
+  }
+})
+
+it('the library gets subject and MIME fields, folded lines and all, and nothing else', async () => {
+  const kept =
+    'Content-Type: text/plain;\r\n\tcharset=utf-8\r\nSUBJECT: =?utf-8?q?a?=\r\n =?utf-8?q?b?=\r\n'
+  const raw = Buffer.from(`Received: x\r\n by y\r\n${kept}To: b@example.org\r\n\r\nText\r\n`)
+  let given = ''
+  const parser = {
+    ...mailparserParser,
+    parse: (bytes: Buffer) => mailparserParser.parse(((given = bytes.toString()), bytes)),
+  }
+  const { subject, to } = await parseMessage(raw, { parser })
+  expect(given).toBe(`${kept}\r\nText\r\n`)
+  expect({ subject, to }).toEqual({ subject: 'ab', to: [{ name: '', address: 'b@example.org' }] })
+})

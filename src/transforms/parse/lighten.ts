@@ -1,8 +1,11 @@
 /**
- * Large attachments are not for the parser library: a parser of streams takes 1.1 ms for a hundred KB of base64, looking
- * whether it is clean and decoding it at once 0.35 ms. The library gets a short content in their place, by which each is recognised in its answer.
+ * What the parser library gets of a message. Not its large attachments: a parser of streams takes 1.1 ms for a hundred KB
+ * of base64, looking whether it is clean and decoding it at once 0.35 ms; a short content stands in their place, by which
+ * each is recognised in the answer. And not the header fields that it need not know.
  */
 import { createHash } from 'node:crypto'
+import type { HeaderBlock } from './header-block.ts'
+import { libraryHeader } from './library-header.ts'
 import { type Content, decodedContent } from './locate.ts'
 import type { MimeScan, ScannedPart } from './mime-scan.ts'
 import type { Parser, ParserResult } from './parser.ts'
@@ -16,10 +19,11 @@ export interface Understood {
 /** What the library says of the message, as if it had seen all of it. */
 export async function parseLightened(
   bytes: Buffer,
+  block: HeaderBlock,
   scan: MimeScan,
   parser: Parser,
 ): Promise<Understood> {
-  const light = lighten(bytes, scan)
+  const light = lighten(bytes, block, scan)
   const result = await parser.parse(light.bytes)
   const tokens = new Map(light.detached.map(({ token, part }) => [token, part]))
   const contents = new Map<ScannedPart, Content>()
@@ -63,15 +67,14 @@ const tokenText = (index: number): string => `maildrain has detached attachment 
 /** Types whose content the library looks at, or takes for text. */
 const isOpaque = ({ type }: ScannedPart): boolean => !/^(?:text|message|multipart)\//.test(type)
 
-/** Nothing is detached from a message in whose structure there is the least doubt. */
-function lighten(bytes: Buffer, { parts, problems, complete }: MimeScan): Lightened {
+function lighten(bytes: Buffer, block: HeaderBlock, scan: MimeScan): Lightened {
   const whole = { bytes, detached: [] }
-  if (!complete || problems.size > 0 || parts.length < 2) return whole
-  const large = parts.filter((part) => isDetachable(bytes, part))
-  if (large.length === 0) return whole
-  const pieces: Buffer[] = []
+  const header = libraryHeader(bytes, block)
+  const large = detachable(bytes, scan)
+  if (header === undefined && large.length === 0) return whole
+  const pieces = header === undefined ? [] : [header]
   const detached: Detached[] = []
-  let at = 0
+  let at = header === undefined ? 0 : block.bodyOffset
   for (const [index, part] of large.entries()) {
     const text = Buffer.from(tokenText(index))
     const content = Buffer.from(text.toString('base64'))
@@ -83,6 +86,12 @@ function lighten(bytes: Buffer, { parts, problems, complete }: MimeScan): Lighte
   }
   pieces.push(bytes.subarray(at))
   return { bytes: Buffer.concat(pieces), detached }
+}
+
+/** Nothing is detached from a message in whose structure there is the least doubt. */
+function detachable(bytes: Buffer, { parts, problems, complete }: MimeScan): ScannedPart[] {
+  if (!complete || problems.size > 0 || parts.length < 2) return []
+  return parts.filter((part) => isDetachable(bytes, part))
 }
 
 function isDetachable(bytes: Buffer, part: ScannedPart): boolean {
