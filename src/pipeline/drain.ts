@@ -80,6 +80,9 @@ function fingerprintOf(maxMessageBytes: number, through: readonly Transform[]): 
   return hash.digest('hex').slice(0, 16)
 }
 
+/** A quarter of the default credit: while one batch is written there is room to read and parse two more. */
+const MAX_BATCH_BYTES = 8 * 1024 * 1024
+
 const defaultStateDir = (): string =>
   join(process.env.XDG_STATE_HOME ?? join(homedir(), '.local', 'state'), 'maildrain')
 
@@ -181,7 +184,7 @@ class DrainRun {
       signal: this.#abort.signal,
     })
     return new Batcher({
-      maxBytes: Math.min(maxInFlightBytes / 2, 16 * 1024 * 1024),
+      maxBytes: Math.min(maxInFlightBytes / 4, MAX_BATCH_BYTES),
       maxMessages: batchMaxMessages,
       lingerMs,
       clock: this.#clock,

@@ -153,8 +153,14 @@ class SocketTransport implements Pop3Transport {
     return this.#secure
   }
 
+  /** Commands of one turn of the event loop go out together: a segment, and a wake-up of the server, for all of them. */
   write(text: string): void {
-    this.#socket.write(text, 'utf8')
+    const socket = this.#socket
+    if (socket.writableCorked === 0) {
+      socket.cork()
+      process.nextTick(() => socket.uncork())
+    }
+    socket.write(text, 'utf8')
   }
 
   finish(): void {

@@ -76,12 +76,15 @@ function* charsetDefects({ bytes, scan, text, html }: Findings): Generator<strin
   const damaged = [text, html].some((body) => body?.includes('\ufffd'))
   for (const part of scan.parts) {
     if (!isBodyText(part)) continue
+    const charset = part.charset?.trim().toLowerCase() ?? ''
+    const known = isKnownCharset(charset)
+    // Nothing can be wrong, so nothing is decoded once more.
+    if (known && !damaged) continue
     const raw = bytes.subarray(part.offset, part.offset + part.length)
     const content = decodeTransfer(raw, part.encoding)
-    const charset = part.charset?.trim().toLowerCase() ?? ''
     if (isAscii(content) && !shifts(content, charset)) continue
-    if (!isKnownCharset(charset)) yield REASON.unknownCharset
-    else if (damaged && !isDecodable(content, charset)) yield REASON.undecodable
+    if (!known) yield REASON.unknownCharset
+    else if (!isDecodable(content, charset)) yield REASON.undecodable
   }
 }
 

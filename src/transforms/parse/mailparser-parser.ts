@@ -38,9 +38,20 @@ export const mailparserParser: Parser = {
       parser.end(raw)
     }),
 
-  addresses: (value) =>
-    parseAddressHeader(value, { decodePunycode: false }).value.flatMap(flattened),
+  addresses(value) {
+    const known = addressCache.get(value)
+    if (known !== undefined) return known
+    const addresses = parseAddressHeader(value, { decodePunycode: false }).value.flatMap(flattened)
+    if (addressCache.size >= MAX_CACHED) addressCache.clear()
+    if (value.length <= MAX_CACHED_LENGTH) addressCache.set(value, addresses)
+    return addresses
+  },
 }
+
+/** A mailbox has few correspondents, and its own address in every message. */
+const addressCache = new Map<string, MailAddress[]>()
+const MAX_CACHED = 1000
+const MAX_CACHED_LENGTH = 200
 
 function takeAttachment(data: AttachmentStream, attachments: ParserAttachment[]): void {
   data.content.on('end', () => {
