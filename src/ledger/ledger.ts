@@ -69,3 +69,17 @@ export function saysDurable(entry: LedgerEntry): boolean {
   const state = entry.state === 'gone' ? entry.was : entry.state
   return state === 'delivered' || state === 'deadLettered' || entry.reason === 'undeletable'
 }
+
+/** A ledger that is not open yet, for those who are made before it is and ask it after. */
+export function lateLedger(opened: () => Ledger): Ledger {
+  return {
+    byUidl: (uidl) => opened().byUidl(uidl),
+    get: (key) => opened().get(key),
+    holds: (entry) => opened().holds(entry),
+    present: () => opened().present(),
+    goneBefore: (time) => opened().goneBefore(time),
+    get size() {
+      return opened().size
+    },
+  }
+}

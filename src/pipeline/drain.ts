@@ -13,7 +13,7 @@ import { z } from 'zod'
 import { systemClock, systemRandom } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import { ConfigError, MaildrainError } from '../errors.ts'
-import type { Ledger, LedgerEntry } from '../ledger/ledger.ts'
+import { type Ledger, type LedgerEntry, lateLedger } from '../ledger/ledger.ts'
 import { silentLogger } from '../logger.ts'
 import type { Logger } from '../logger.ts'
 import type { Sink } from '../sinks/sink.ts'
@@ -119,10 +119,12 @@ class DrainRun {
     const stop = () => this.#abort.abort(stopped())
     if (signal?.aborted) stop()
     signal?.addEventListener('abort', stop, { once: true })
+    let chain: Duplex | undefined
     try {
       this.#abort.signal.throwIfAborted()
+      chain = this.#chain()
       await this.#openSink()
-      await this.#flow(ledgerOf(sink))
+      await this.#flow(ledgerOf(sink), chain)
       const receipt = this.#receipt(started)
       assertIdentity(receipt)
       this.#options.onReceipt?.(receipt)
@@ -132,9 +134,17 @@ class DrainRun {
       throw this.#abort.signal.aborted ? this.#abort.signal.reason : error
     } finally {
       signal?.removeEventListener('abort', stop)
+      chain?.destroy()
       await sink.close()
       this.#log.debug({ mailbox: source.mailbox }, 'drain ended')
     }
+  }
+
+  /** Made first: its parser threads load while the sink is opened. */
+  #chain(): Duplex {
+    const ledger = lateLedger(() => ledgerOf(this.#options.into))
+    const context = { ledger, log: this.#log, clock: this.#clock }
+    return composeChain([dedupe(), ...this.#through], context)
   }
 
   async #openSink(): Promise<void> {
@@ -152,7 +162,7 @@ class DrainRun {
     })
   }
 
-  async #flow(ledger: Ledger): Promise<void> {
+  async #flow(ledger: Ledger, chain: Duplex): Promise<void> {
     const { source, into: sink } = this.#options
     const maxMessageBytes = Math.min(
       this.#tuning.maxMessageBytes,
@@ -162,9 +172,7 @@ class DrainRun {
     const batcher = this.#batcher(fingerprint)
     const admission = new Admission({ batcher, ledger, fingerprint, clock: this.#clock })
     const context = this.#context({ ledger, batcher, admission, fingerprint, maxMessageBytes })
-    const stageContext = { ledger, log: this.#log, clock: this.#clock }
     try {
-      const chain: Duplex = composeChain([dedupe(), ...this.#through], stageContext)
       await pipeline(source.open(context), chain, arrivals(), { signal: this.#abort.signal })
     } catch (error) {
       // Whoever failed, the source must close its session without QUIT, and wait for nobody.

@@ -7,6 +7,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { Logger } from '../logger.ts'
 
 export interface StageContext {
+  /** May be asked as soon as values flow, and not before: the sink is opened while stages load. */
   readonly ledger: Ledger
   readonly log: Logger
   readonly clock: Clock
