@@ -48,7 +48,7 @@ function pair(rates: readonly Rate[]): Line[] {
 }
 
 const lineName = ({ sink, roundTripMs }: Line): string =>
-  `into ${sink === 'kafka' ? 'Kafka' : 'SQLite'}, round trip to the mailbox ${roundTripMs === 0 ? 'on one machine' : `${roundTripMs} ms`}`
+  `into ${sink === 'kafka' ? 'Kafka' : 'SQLite'}, mailbox ${roundTripMs === 0 ? 'on the same machine' : `${roundTripMs} ms away`}`
 
 const seconds = ({ seconds: all }: Rate): string =>
   `${median(all).toFixed(1)} s (${all.map((each) => each.toFixed(1)).join(', ')})`
