@@ -1,6 +1,6 @@
 /**
  * `npm run bench -- [--rounds N] [--messages N] [--sink kafka|sqlite] [--round-trip-ms N]`: the rate of the main job beside
- * the script that everybody writes. Prints the ratios; with --write also docs/measured/rate.md and its plot.
+ * the script that everybody writes. Prints the ratios; with --write NAME also docs/measured/NAME.md and its plot.
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,7 +15,7 @@ const { values } = parseArgs({
     messages: { type: 'string', default: '2000' },
     sink: { type: 'string', multiple: true, default: ['kafka', 'sqlite'] },
     'round-trip-ms': { type: 'string', multiple: true, default: ['0', '20'] },
-    write: { type: 'boolean', default: false },
+    write: { type: 'string' },
   },
 })
 
@@ -65,13 +65,13 @@ machine. Seconds of the whole process, median of ${rounds} rounds (each round); 
 same run. The script is [bench/script/everybody.mjs](../../bench/script/everybody.mjs): node-pop3, simpleParser, one
 awaited write, DELE.
 
-\`npm run bench -- --rounds ${rounds} --messages ${messages} --write\`
+\`npm run bench -- ${process.argv.slice(2).join(' ')}\`
 
 | job | maildrain | node-pop3 script | times as fast |
 | --- | --- | --- | --- |
 ${rows.join('\n')}
 
-![messages a second](rate.svg)
+![messages a second](${values.write ?? 'rate'}.svg)
 `
 }
 
@@ -111,9 +111,9 @@ for (const line of lines)
   say(
     `${lineName(line)}: maildrain ${seconds(line.ours)}, script ${seconds(line.other)}, ${line.ratio.toFixed(2)} times as fast`,
   )
-if (values.write) {
-  const directory = join(import.meta.dirname, '../docs/measured')
-  writeFileSync(join(directory, 'rate.md'), report(lines, messages, rounds))
-  writeFileSync(join(directory, 'rate.svg'), plot(lines, messages))
-  say('wrote docs/measured/rate.md and rate.svg')
+if (values.write !== undefined) {
+  const path = join(import.meta.dirname, '../docs/measured', values.write)
+  writeFileSync(`${path}.md`, report(lines, messages, rounds))
+  writeFileSync(`${path}.svg`, plot(lines, messages))
+  say(`wrote ${path}.md and .svg`)
 }
