@@ -8,7 +8,10 @@ import {
 } from 'kafkajs'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { RawMessage } from '../../src/message.ts'
+import { silentLogger } from '../../src/logger.ts'
+import type { Transaction } from '../../src/sinks/kafka/client.ts'
 import { KafkajsClient } from '../../src/sinks/kafka/kafkajs-client.ts'
+import { kafkaSinkOptions } from '../../src/sinks/kafka/options.ts'
 import { KafkaSink } from '../../src/sinks/kafka/sink.ts'
 import { type Pop3Server, startPop3Server } from '../../src/testing/index.ts'
 import { type Broker, noBroker, startBroker } from '../fixtures/kafka-broker.ts'
@@ -17,7 +20,7 @@ import { smallMailbox } from '../support/drains.ts'
 import { batchOf, messages, persist } from '../support/kafka-sinks.ts'
 import { END_TXN, LossySockets } from '../support/lossy-sockets.ts'
 import { sinkContext } from '../support/sinks.ts'
-import { makeTopic, readTopic, sha256, withAdmin } from '../support/topics.ts'
+import { eachCommitted, makeTopic, readTopic, sha256, withAdmin } from '../support/topics.ts'
 
 const MESSAGES = 12
 let broker: Broker
@@ -116,6 +119,31 @@ describe.skipIf(noBroker !== undefined)(`Kafka${noBroker ? `: ${noBroker}` : ''}
       await newcomer.write(batchOf(...messages(2)))
       expect(await readTopic(broker.brokers, topic, 2)).toEqual(hashesOf(messages(2)))
     })
+  })
+
+  it('G5: a record of an aborted transaction is not read, even when another one ended within it', async () => {
+    await makeTopic(broker.brokers, topic, {}, 1)
+    const options = kafkaSinkOptions.parse({ brokers: broker.brokers, topic })
+    const client = new KafkajsClient(options, silentLogger)
+    const write = (transaction: Transaction, key: string) =>
+      transaction.send(topic, [{ key, partition: 0, value: null }])
+    try {
+      const [outer, inner] = [await client.fence('outer'), await client.fence('inner')]
+      const [enclosing, enclosed] = [await outer.begin(), await inner.begin()]
+      await write(enclosing, 'aborted')
+      await write(enclosed, 'aborted too')
+      await enclosed.abort()
+      await write(enclosing, 'aborted as well')
+      await enclosing.abort()
+      const last = await inner.begin()
+      await write(last, 'committed')
+      await last.commit()
+      const keys: string[] = []
+      await eachCommitted(broker.brokers, topic, ({ key }) => keys.push(key))
+      expect(keys).toEqual(['committed'])
+    } finally {
+      await client.close()
+    }
   })
 
   describe('what is refused, in one line', () => {

@@ -91,7 +91,8 @@ export class ModelBroker implements KafkaClient {
     for (let position = from; ;) {
       signal.throwIfAborted()
       const slots = this.#topic(topic).partitions[partition] ?? []
-      const stable = this.#stable(slots)
+      const readable = this.#stable(slots)
+      const stable = to !== undefined && to < readable ? to : readable
       const records: ConsumedRecord[] = []
       for (; position < stable; position += 1n) {
         const slot = slots[Number(position)]

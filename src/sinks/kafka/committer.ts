@@ -5,7 +5,7 @@
  */
 import type { Clock } from '../../clock.ts'
 import { MaildrainError, SinkError } from '../../errors.ts'
-import type { LedgerEntry } from '../../ledger/ledger.ts'
+import { type LedgerEntry, saysDurable } from '../../ledger/ledger.ts'
 import type { ScratchLedger } from '../../ledger/scratch-ledger.ts'
 import type { Logger } from '../../logger.ts'
 import type { ProducerRecord, Transaction } from './client.ts'
@@ -66,7 +66,6 @@ export class Committer {
   readonly #options: CommitterOptions
   /** A transaction whose outcome is not known. */
   #doubtful: Attempt | undefined
-  readonly #durable = new WeakSet<BatchMessage>()
 
   constructor(options: CommitterOptions) {
     this.#options = options
@@ -122,9 +121,17 @@ export class Committer {
     return true
   }
 
-  /** Was it committed by this committer? A batch that failed in part is given again as a whole. */
+  /**
+   * Is there nothing left to write? A batch that failed in part is given again as a whole, and what it holds may have been
+   * delivered by another owner while we had lost the mailbox. A record whose key the ledger holds is never written again.
+   */
   isDurable(message: BatchMessage): boolean {
-    return this.#durable.has(message)
+    const { entry, records } = message
+    const { index } = this.#options
+    const found = index.get(entry.key)
+    if (found === undefined || !saysDurable(found) || !index.holds(found)) return false
+    // What changes the entry alone (gone, listed again, a further copy) is still to be written.
+    return records.length > 0 || !saysDurable(entry)
   }
 
   async #watched(attempt: Attempt): Promise<void> {
@@ -205,7 +212,6 @@ export class Committer {
   /** The index is only a copy; when it cannot follow, the run is over, and the next one reads the ledger. */
   #apply({ entries, group }: Attempt): void {
     const { index } = this.#options
-    for (const { message } of group.messages) this.#durable.add(message)
     try {
       index.put(entries ?? [])
       index.remove(group.tombstones)

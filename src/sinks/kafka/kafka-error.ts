@@ -9,7 +9,6 @@ const PROTOCOL = {
   messageTooLarge: 10,
   recordListTooLarge: 18,
   topicAuthorization: 29,
-  groupAuthorization: 30,
   clusterAuthorization: 31,
   unsupportedSaslMechanism: 33,
   invalidTopic: 17,
@@ -29,7 +28,6 @@ const REFUSALS = new Map<number, string>([
     PROTOCOL.topicAuthorization,
     'give maildrain Create, Describe, Read and Write on the topic and on its .ledger',
   ],
-  [PROTOCOL.groupAuthorization, 'give maildrain Read on consumer groups that begin with maildrain'],
   [
     PROTOCOL.clusterAuthorization,
     'give maildrain Create on the cluster, or make the topics beforehand',

@@ -1,131 +1,145 @@
 /**
- * Reads one partition by kafkajs, which has no `assign`: a consumer group of one, whose leader gives itself that
- * partition alone. Control records are hidden from readers, so the position is followed by the consumer's own events.
+ * Reads one partition by the requests of kafkajs, without its consumer: that has no `assign`, spends a third of a second
+ * on joining a group of one, and shows records of aborted transactions (src/sinks/kafka/committed-records.ts).
  */
-import { randomUUID } from 'node:crypto'
-import kafkajs, { type Batch, type Consumer, type Kafka, type PartitionAssigner } from 'kafkajs'
+import type { Kafka } from 'kafkajs'
+import { MaildrainError } from '../../errors.ts'
 import type { ConsumedRecord, ReadOptions } from './client.ts'
+import {
+  type AbortedTransaction,
+  type FetchedRecord,
+  committedRecords,
+} from './committed-records.ts'
 
 /** Fetches in a row that brought nothing: the partition's readable end, as each waits for news on the broker. */
 const EMPTY_FETCHES = 3
-/** The default of 5 s is what the last fetch of every read would take. */
+/** How long a broker that has nothing holds a fetch back. */
 const FETCH_WAIT_MS = 100
 const FETCH_BYTES = 8 * 1024 * 1024
+const READ_COMMITTED = 1
+
+interface FetchedPartition {
+  readonly abortedTransactions: readonly AbortedTransaction[] | null
+  readonly messages: readonly FetchedRecord[]
+}
+
+interface Leader {
+  fetch(request: object): Promise<{
+    readonly responses: readonly { readonly partitions: readonly FetchedPartition[] }[]
+  }>
+}
+
+/** What kafkajs keeps to itself: every producer and consumer of it stands on one of these. */
+interface Cluster {
+  connect(): Promise<void>
+  disconnect(): Promise<void>
+  addTargetTopic(topic: string): Promise<void>
+  findLeaderForPartitions(topic: string, partitions: number[]): Readonly<Record<string, number[]>>
+  findBroker(node: { nodeId: string }): Promise<Leader>
+  fetchTopicsOffset(
+    topics: { topic: string; partitions: { partition: number }[]; fromBeginning: boolean }[],
+  ): Promise<{ readonly partitions: { readonly offset: string }[] }[]>
+}
+
+/** Its settings (TLS, SASL, sockets, retries) are those of `kafka`. */
+function clusterOf(kafka: Kafka): Cluster {
+  const symbol = Object.getOwnPropertySymbols(kafka).find(
+    ({ description }) => description === 'private:Kafka:createCluster',
+  )
+  const create = symbol && (Reflect.get(kafka, symbol) as (settings: object) => Cluster)
+  if (create === undefined)
+    throw new MaildrainError(
+      'MAILDRAIN_INTERNAL',
+      'this version of kafkajs cannot be asked for single partitions; install kafkajs 2.2.4',
+    )
+  const settings = { metadataMaxAge: 60_000, allowAutoTopicCreation: false }
+  return create({ ...settings, isolationLevel: READ_COMMITTED })
+}
 
 export async function readPartition(kafka: Kafka, options: ReadOptions): Promise<bigint> {
-  if (options.to !== undefined && options.from >= options.to) return options.from
-  const { topic, partition, from, signal } = options
-  const consumer = kafka.consumer({
-    groupId: `maildrain-${randomUUID()}`,
-    partitionAssigners: [onlyPartition(topic, partition)],
-    allowAutoTopicCreation: false,
-    maxWaitTimeInMs: FETCH_WAIT_MS,
-    maxBytesPerPartition: FETCH_BYTES,
-    metadataMaxAge: 60_000,
+  const { from, to, signal } = options
+  if (to !== undefined && from >= to) return from
+  signal.throwIfAborted()
+  const cluster = clusterOf(kafka)
+  // A fetch that hangs is not waited for when the reader gives up: closing its connection ends it.
+  let stop: () => void = () => undefined
+  const stopped = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason as Error)
+    signal.addEventListener('abort', stop)
   })
+  const reading = readFrom(cluster, options)
+  reading.catch(() => undefined)
   try {
-    signal.throwIfAborted()
-    await consumer.connect()
-    await consumer.subscribe({ topics: [topic], fromBeginning: true })
-    const reading = new Reading(consumer, options)
-    await consumer.run({ autoCommit: false, eachBatch: ({ batch }) => reading.take(batch) })
-    // What made joining fail is told by an event alone; `seek` would only say that nothing runs.
-    if (reading.crash) throw reading.crash
-    consumer.seek({ topic, partition, offset: String(from) })
-    return await reading.finished
+    return await Promise.race([reading, stopped])
   } finally {
-    await consumer.disconnect().catch(() => undefined)
+    signal.removeEventListener('abort', stop)
+    await cluster.disconnect().catch(() => undefined)
   }
 }
 
-class Reading {
-  readonly finished: Promise<bigint>
-  /** What the consumer last fell over, although it may have got up again. */
-  crash: Error | undefined
-  readonly #options: ReadOptions
-  #position: bigint
-  #emptyFetches = 0
-  #settled = false
-  #resolve: (position: bigint) => void = () => undefined
-
-  constructor(consumer: Consumer, options: ReadOptions) {
-    this.#options = options
-    this.#position = options.from
-    this.finished = new Promise((resolve, reject) => {
-      const stop = () => reject(options.signal.reason as Error)
-      this.#resolve = (position) => {
-        this.#settled = true
-        options.signal.removeEventListener('abort', stop)
-        resolve(position)
-      }
-      options.signal.addEventListener('abort', stop, { once: true })
-      consumer.on(consumer.events.CRASH, ({ payload }) => {
-        this.crash = payload.error
-        if (!payload.restart) reject(payload.error)
-      })
-    })
-    // Whoever gives up before the read has begun waits for nothing.
-    this.finished.catch(() => undefined)
-    consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) =>
-      this.#passed(payload.lastOffset),
-    )
-    consumer.on(consumer.events.FETCH, () => this.#fetched())
+async function readFrom(cluster: Cluster, options: ReadOptions): Promise<bigint> {
+  const { to, signal, onRecords } = options
+  const leader = await leaderOf(cluster, options)
+  const low = await lowOffset(cluster, options)
+  let position = options.from > low ? options.from : low
+  for (let empty = 0; to === undefined || (position < to && empty <= EMPTY_FETCHES);) {
+    const { messages, abortedTransactions } = await fetchFrom(leader, position, options)
+    // Not after the reader has given up: whoever reads next would be told the same twice.
+    signal.throwIfAborted()
+    const records = committedRecords(messages, abortedTransactions ?? [])
+      .map(consumed)
+      .filter(({ offset }) => offset >= position)
+    const last = records.at(-1)
+    if (last !== undefined && onRecords(records)) return last.offset + 1n
+    empty = messages.length === 0 ? empty + 1 : 0
+    const next = endOf(messages)
+    if (next > position) position = next
   }
-
-  /** Values are copied: kafkajs gives slices that pin the whole fetch. */
-  take(batch: Batch): Promise<void> {
-    const records = batch.messages.flatMap<ConsumedRecord>(({ offset, key, value, headers }) =>
-      BigInt(offset) < this.#options.from
-        ? []
-        : [
-            {
-              offset: BigInt(offset),
-              key: key?.toString('utf8') ?? '',
-              value: value && Buffer.from(value),
-              headers: new Map(
-                Object.entries(headers ?? {}).map(([name, header]) => [name, String(header)]),
-              ),
-            },
-          ],
-    )
-    if (!this.#settled && records.length > 0 && this.#options.onRecords(records))
-      this.#resolve((records.at(-1)?.offset ?? 0n) + 1n)
-    return Promise.resolve()
-  }
-
-  #passed(lastOffset: string): void {
-    this.#emptyFetches = 0
-    const next = BigInt(lastOffset) + 1n
-    if (next > this.#position) this.#position = next
-    const { to } = this.#options
-    if (to !== undefined && this.#position >= to) this.#resolve(this.#position)
-  }
-
-  #fetched(): void {
-    this.#emptyFetches += 1
-    if (this.#options.to !== undefined && this.#emptyFetches > EMPTY_FETCHES)
-      this.#resolve(this.#position)
-  }
+  return position
 }
 
-function onlyPartition(topic: string, partition: number): PartitionAssigner {
-  const { MemberAssignment, MemberMetadata } = kafkajs.AssignerProtocol
-  return () => ({
-    name: 'maildrain-one-partition',
-    version: 1,
-    assign: ({ members }) =>
-      Promise.resolve(
-        members.map(({ memberId }) => ({
-          memberId,
-          memberAssignment: MemberAssignment.encode({
-            ...{ version: 1, assignment: { [topic]: [partition] } },
-            userData: Buffer.alloc(0),
-          }),
-        })),
-      ),
-    protocol: ({ topics }) => ({
-      name: 'maildrain-one-partition',
-      metadata: MemberMetadata.encode({ version: 1, topics, userData: Buffer.alloc(0) }),
-    }),
+async function leaderOf(cluster: Cluster, { topic, partition }: ReadOptions): Promise<Leader> {
+  await cluster.connect()
+  await cluster.addTargetTopic(topic)
+  const [nodeId] = Object.keys(cluster.findLeaderForPartitions(topic, [partition]))
+  if (nodeId === undefined)
+    throw new Error(`partition ${partition} of topic ${topic} has no leader`)
+  return cluster.findBroker({ nodeId })
+}
+
+/** What is below was removed, and asking for it is an error. */
+async function lowOffset(cluster: Cluster, { topic, partition }: ReadOptions): Promise<bigint> {
+  const wanted = { topic, partitions: [{ partition }], fromBeginning: true }
+  const [answer] = await cluster.fetchTopicsOffset([wanted])
+  return BigInt(answer?.partitions[0]?.offset ?? 0)
+}
+
+async function fetchFrom(
+  leader: Leader,
+  position: bigint,
+  { topic, partition }: ReadOptions,
+): Promise<FetchedPartition> {
+  const wanted = { partition, fetchOffset: String(position), maxBytes: FETCH_BYTES }
+  const { responses } = await leader.fetch({
+    ...{ isolationLevel: READ_COMMITTED, replicaId: -1, minBytes: 1 },
+    ...{ maxWaitTime: FETCH_WAIT_MS, maxBytes: FETCH_BYTES },
+    topics: [{ topic, partitions: [wanted] }],
   })
+  return responses[0]?.partitions[0] ?? { messages: [], abortedTransactions: null }
 }
+
+/** Behind the whole of the last batch, whose last records compaction may have removed. */
+function endOf(messages: readonly FetchedRecord[]): bigint {
+  const context = messages.at(-1)?.batchContext
+  return context === undefined
+    ? 0n
+    : BigInt(context.firstOffset) + BigInt(context.lastOffsetDelta) + 1n
+}
+
+/** Values are copied: kafkajs gives slices that pin the whole fetch. */
+const consumed = ({ offset, key, value, headers }: FetchedRecord): ConsumedRecord => ({
+  offset: BigInt(offset),
+  key: key?.toString('utf8') ?? '',
+  value: value && Buffer.from(value),
+  headers: new Map(Object.entries(headers).map(([name, header]) => [name, String(header)])),
+})

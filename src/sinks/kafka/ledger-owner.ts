@@ -87,21 +87,27 @@ export class LedgerOwner {
     if (this.#replacedBy !== undefined) throw fenced(this.#replacedBy)
   }
 
-  /** Fences older owners, says so in the ledger, and reads it up to that word. */
+  /**
+   * Fences older owners, says so in the ledger, and reads it up to that word. What another owner has delivered meanwhile
+   * is in the index then.
+   * @throws SinkError MAILDRAIN_SINK_FENCED when another drainer had taken over before
+   */
   async takeOver(): Promise<void> {
     const { client, topic, partition, records, clock, transactionalId } = this.#options
     this.drop()
-    const nonce = randomUUID()
-    const owner = { nonce, host: hostname(), pid: process.pid, at: clock.now() }
-    this.#nonces.add(nonce)
     await this.#deadline('take the mailbox over', async (signal) => {
       const producer = await client.fence(transactionalId)
       // Whoever was given up must not come back as the owner beside the one that was made in its place.
       if (signal.aborted) void producer.close().catch(() => undefined)
       signal.throwIfAborted()
       this.#producer = producer
-      await this.#commit([records.owner(owner)])
     })
+    // A newcomer's word may have come between the last look and the fence: only now is every transaction over.
+    if (this.#owned) await this.#yieldIfReplaced()
+    const nonce = randomUUID()
+    const owner = { nonce, host: hostname(), pid: process.pid, at: clock.now() }
+    this.#nonces.add(nonce)
+    await this.#deadline('say who owns the mailbox', () => this.#commit([records.owner(owner)]))
     let found = false
     await this.#read('our own record in the ledger', (signal) =>
       client.read({
@@ -115,6 +121,16 @@ export class LedgerOwner {
     )
     this.#owned = true
     await this.#settleMeta()
+  }
+
+  /** The newcomer that our fence has hit finds nobody's word after its own, and goes on. */
+  async #yieldIfReplaced(): Promise<void> {
+    try {
+      await this.assertNotReplaced()
+    } catch (error) {
+      this.drop()
+      throw error
+    }
   }
 
   async close(): Promise<void> {

@@ -8,7 +8,7 @@ import {
 import { kafkaSinkOptions } from '../../../src/sinks/kafka/options.ts'
 import { batchOf, inTopic, messages, openSink, persist } from '../../support/kafka-sinks.ts'
 import { rawMessage } from '../../support/messages.ts'
-import { ModelBroker } from '../../support/model-broker.ts'
+import { ModelBroker, epochLost } from '../../support/model-broker.ts'
 
 describe('the rules of exactly-once with kafkajs', () => {
   it('R1: every record has its key and its partition, the same one for the same key', async () => {
@@ -155,6 +155,41 @@ describe('the rules of exactly-once with kafkajs', () => {
     const sizes = broker.sends.map(({ records }) => records.length)
     expect(Math.max(...sizes)).toBe(1000)
     expect(inTopic(broker)).toHaveLength(2500)
+  })
+})
+
+describe('G11: an owner that was pushed aside and comes back', () => {
+  /** A commit fails; while its owner looks and fences, a newcomer takes the mailbox and delivers the same messages. */
+  async function overtaken() {
+    const broker = new ModelBroker()
+    const sink = await openSink(broker)
+    broker.beforeCommit = () => {
+      broker.beforeCommit = () => undefined
+      broker.beforeFence = async () => {
+        broker.beforeFence = () => undefined
+        const newcomer = await openSink(broker)
+        await newcomer.write(batchOf(...messages(3)))
+      }
+      throw epochLost()
+    }
+    return { broker, sink }
+  }
+
+  it('finds the word of the newcomer behind its fence, and gives up', async () => {
+    const { broker, sink } = await overtaken()
+    await expect(sink.write(batchOf(...messages(3)))).rejects.toMatchObject({
+      code: 'MAILDRAIN_SINK_FENCED',
+      retryable: false,
+    })
+    expect(inTopic(broker)).toEqual(['uid-0', 'uid-1', 'uid-2'])
+  })
+
+  it('writes nothing twice where a new leader, whose high watermark lags, hides that word', async () => {
+    const { broker, sink } = await overtaken()
+    const behind = await broker.offsets('mail.ledger')
+    broker.offsets = () => Promise.resolve(behind)
+    await persist(sink, batchOf(...messages(5)))
+    expect(inTopic(broker)).toEqual(['uid-0', 'uid-1', 'uid-2', 'uid-3', 'uid-4'])
   })
 })
 
