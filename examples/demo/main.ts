@@ -146,7 +146,7 @@ function sayMemory(flags: DemoFlags, outcome: DrainOutcome, from: number): boole
     return false
   }
   const { early, late } = growth
-  say(`memory ${formatBytes(early)} at 10 %, ${formatBytes(late)} at 100 % of the last run`)
+  say(`memory ${formatBytes(early)} early in the last run, ${formatBytes(late)} at its end`)
   return flags.maxGrowthMb === undefined || late - early <= flags.maxGrowthMb * 1e6
 }
 

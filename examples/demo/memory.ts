@@ -18,11 +18,15 @@ export function residentBytes(pid: number): number | null {
   }
 }
 
-/** Half the width of the window around a share: single samples jump by 60 MB with the garbage collector. */
-const WINDOW = 0.05
+/**
+ * The windows that are compared, as shares of a run. They are wide because the collector moves single samples by 60 MB and
+ * the level of five seconds by 30; before a tenth of the run is over the heap has not come to its size.
+ */
+const EARLY = [0.1, 0.3] as const
+const LATE = [0.8, 1] as const
 
 /**
- * Median around 10 % and at the end, of a run that began when `from` of the work was done.
+ * Median of an early and of a late part of a run that began when `from` of the work was done.
  * @returns null when there are too few samples
  */
 export function memoryGrowth(
@@ -30,8 +34,9 @@ export function memoryGrowth(
   from: number,
 ): { readonly early: number; readonly late: number } | null {
   const own = samples.map(({ share, bytes }) => ({ share: (share - from) / (1 - from), bytes }))
-  const early = median(own.filter(({ share }) => Math.abs(share - 0.1) <= WINDOW))
-  const late = median(own.filter(({ share }) => share >= 1 - 2 * WINDOW))
+  const within = ([begin, end]: readonly [number, number]) =>
+    median(own.filter(({ share }) => share >= begin && share <= end))
+  const [early, late] = [within(EARLY), within(LATE)]
   return early === null || late === null ? null : { early, late }
 }
 

@@ -29,7 +29,7 @@ export const demoFlags = z.strictObject({
     .int()
     .min(1)
     .optional()
-    .describe('Fail when memory at the end is that much above memory at 10 %.')
+    .describe('Fail when memory in the last fifth is that much above memory between 10 and 30 %.')
     .meta({ placeholder: 'N' }),
 })
 
