@@ -29,6 +29,14 @@ import {
   connectSocket,
   systemPop3Clock,
 } from './transport.ts'
+import {
+  type ListedMessage,
+  type NumberedListing,
+  askAbout,
+  listWindow,
+  probeNumbered,
+  unreadable,
+} from './window.ts'
 
 /** What the client needs of its surroundings; each has a default. */
 export interface Pop3ClientIo {
@@ -130,7 +138,8 @@ export class Pop3Client {
       command: bare('STAT'),
       read: ({ text }) => {
         const line = parseListingLine(text)
-        if (line === undefined && !/^\s*\d{11}/.test(text)) throw this.#unreadable('STAT', text)
+        if (line === undefined && !/^\s*\d{11}/.test(text))
+          throw unreadable(this.#connection, 'STAT', text)
         const { n: messages, rest } = line ?? { n: Infinity, rest: '' }
         if (messages > this.#options.maxMessages) throw this.#tooMany()
         return { messages, octets: parseOctets(rest) ?? 0 }
@@ -186,12 +195,28 @@ export class Pop3Client {
 
   /** The unique-id of one message. An answer about another number ends the session: MAILDRAIN_POP3_DESYNC. */
   async uidl(n: number): Promise<string> {
-    return this.#ask('UIDL', n, usableUidl)
+    return askAbout(this.#connection, 'UIDL', n, usableUidl)
   }
 
   /** The octets of one message. An answer about another number ends the session: MAILDRAIN_POP3_DESYNC. */
   async list(n: number): Promise<number> {
-    return this.#ask('LIST', n, parseOctets)
+    return askAbout(this.#connection, 'LIST', n, parseOctets)
+  }
+
+  /**
+   * Finds out which of LIST and UIDL answer about a single message. Some servers ignore the number and send everything; what
+   * came is read to its end. Ask once, after STAT, of a mailbox that is not empty.
+   */
+  async probeNumbered(): Promise<NumberedListing> {
+    return probeNumbered(this.#connection)
+  }
+
+  /**
+   * Octets and unique-ids of messages `from` to `to` by number, as many in flight as the session bears. Numbers that the
+   * server refuses are left out. Only where `probeNumbered` found that LIST answers by number.
+   */
+  async window(from: number, to: number, ask: NumberedListing): Promise<ListedMessage[]> {
+    return listWindow(this.#connection, from, to, ask)
   }
 
   /**
@@ -270,35 +295,8 @@ export class Pop3Client {
     return result
   }
 
-  async #ask<T>(verb: Verb, n: number, value: (rest: string) => T | undefined): Promise<T> {
-    const { server } = this.#connection
-    return this.#connection.run({
-      command: numbered(verb, n),
-      read: ({ text }) => {
-        const line = parseListingLine(text)
-        if (line === undefined) throw this.#unreadable(`${verb} ${n}`, text)
-        if (line.n !== n)
-          throw new Pop3ProtocolError(
-            'MAILDRAIN_POP3_DESYNC',
-            `${server} answered ${verb} ${n} about message ${line.n}: replies do not match commands any more; the connection is closed and maildrain reconnects without pipelining`,
-          )
-        const result = value(line.rest)
-        if (result === undefined) throw this.#unreadable(`${verb} ${n}`, text)
-        return result
-      },
-    })
-  }
-
   #guard(verb: Verb, limit: number): ListingGuard {
     return new ListingGuard(verb, limit, this.#connection.clean)
-  }
-
-  #unreadable(command: string, text: string): Pop3ProtocolError {
-    const { server, clean } = this.#connection
-    return new Pop3ProtocolError(
-      'MAILDRAIN_POP3_PROTOCOL',
-      `${server} answered ${command} with "${clean(text)}", which is no reply to it; the connection is closed, look at the server`,
-    )
   }
 
   #tooMany(): Pop3ProtocolError {

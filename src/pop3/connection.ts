@@ -25,6 +25,8 @@ export interface Request<T> {
   readonly expects?: Exchange['expects']
   /** Octets that count toward the pipeline's window. */
   readonly octets?: number
+  /** For a probe, with `lines`: see Exchange. */
+  readonly wholeIn?: (text: string) => boolean
   readonly onLine?: (line: string) => void
   readonly onData?: (data: Buffer) => void
   /**
@@ -87,7 +89,7 @@ export class Connection {
     const { user, password } = options.auth
     const secrets = [password, plainPayload(user, password)]
     this.clean = (text) => cleanText(text, secrets)
-    this.#watchdog = new Watchdog(clock, (ms) => this.fail(this.#timedOut(ms)))
+    this.#watchdog = new Watchdog(clock, (ms) => this.#expired(ms))
     const { promise, resolve, reject } = deferred()
     this.#greeted = promise
     this.#protocol = new Pop3Protocol(
@@ -197,9 +199,10 @@ export class Connection {
     resolve: (value: T) => void,
     reject: (error: MaildrainError) => void,
   ): Exchange {
-    const { command, expects = 'line', octets = 0, onLine, onData, read } = request
+    const { command, expects = 'line', octets = 0, wholeIn, onLine, onData, read } = request
     return {
       ...{ command, expects, octets },
+      ...(wholeIn === undefined ? {} : { wholeIn }),
       ...(onLine === undefined ? {} : { onLine }),
       ...(onData === undefined ? {} : { onData }),
       onReply: (status, received) => {
@@ -257,13 +260,23 @@ export class Connection {
     else if (this.#protocol.midReply)
       this.#watchdog.expect(
         Math.max(this.#lastByteAt, this.#awaitedSince),
-        this.#options.idleTimeoutMs,
+        this.#protocol.undecided ? this.#options.probeSilenceMs : this.#options.idleTimeoutMs,
       )
     else
       this.#watchdog.expect(
         this.#awaitedSince,
         allowanceMs(awaited.command, this.state, this.#options),
       )
+  }
+
+  #expired(ms: number): void {
+    if (!this.#protocol.undecided) {
+      this.fail(this.#timedOut(ms))
+      return
+    }
+    this.#protocol.decide()
+    this.#schedule()
+    this.#watch()
   }
 
   #timedOut(ms: number): ConnectionError {

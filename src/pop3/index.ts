@@ -24,3 +24,4 @@ export {
   type TransportEvents,
   type TransportTarget,
 } from './transport.ts'
+export type { ListedMessage, NumberedListing } from './window.ts'

@@ -70,6 +70,9 @@ export const pop3ClientOptions = z.strictObject({
   idleTimeoutMs: timeoutMs(60_000).describe(
     'Milliseconds without a byte in a reply of several lines, and before the first byte of RETR.',
   ),
+  probeSilenceMs: timeoutMs(2000).describe(
+    'Milliseconds without a byte after which an odd answer to LIST 1 or UIDL 1 counts as a single line.',
+  ),
   quitTimeoutMs: timeoutMs(600_000).describe(
     'Milliseconds for QUIT; the server deletes during it (12 s measured for 20,000 messages).',
   ),

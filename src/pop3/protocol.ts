@@ -34,6 +34,8 @@ export interface Exchange {
   readonly expects: 'line' | 'lines' | 'body'
   /** Octets of the expected reply that count toward the pipeline's window. */
   readonly octets: number
+  /** For a probe: does this text after +OK make a whole reply, so that no lines follow it? */
+  readonly wholeIn?: (text: string) => boolean
   /** A line of a listing, unstuffed, one character a byte. What it throws ends the session. */
   readonly onLine?: (line: string) => void
   /** Content of a message, unstuffed; the view is of a socket's buffer. */
@@ -76,6 +78,8 @@ export class Pop3Protocol {
   #state: SessionState = 'authorization'
   /** The status line of the reply whose further lines are being read. */
   #status: Status | undefined
+  /** Bytes came after the status line. */
+  #followed = false
   #startingTls = false
 
   /** @param greeting gets the server's first line */
@@ -109,6 +113,20 @@ export class Pop3Protocol {
   /** The reply has begun: its status line was read, and more lines belong to it. */
   get midReply(): boolean {
     return this.#status !== undefined
+  }
+
+  /** A probe whose status line may or may not be the whole reply: nothing has followed it yet. */
+  get undecided(): boolean {
+    return this.midReply && !this.#followed && this.awaited?.wholeIn !== undefined
+  }
+
+  /** Nothing follows the status line of the probe: it was the whole reply. */
+  decide(): void {
+    const exchange = this.awaited
+    const status = this.#status
+    if (!this.undecided || exchange === undefined || status === undefined) return
+    this.#status = undefined
+    this.#complete(exchange, status, 0)
   }
 
   /**
@@ -185,8 +203,10 @@ export class Pop3Protocol {
     const exchange = this.awaited
     if (exchange === undefined) throw this.#unasked(status)
     this.#refuseNoReply(exchange, status, line)
-    if (status.kind === 'ok' && exchange.expects !== 'line') {
+    const whole = exchange.expects === 'line' || exchange.wholeIn?.(status.text) === true
+    if (status.kind === 'ok' && !whole) {
       this.#status = status
+      this.#followed = false
       this.#decoder.begin()
       return false
     }
@@ -209,6 +229,7 @@ export class Pop3Protocol {
   #feedReply(status: Status, chunk: Buffer, at: number): number {
     const exchange = this.awaited
     if (exchange === undefined) return chunk.length
+    this.#followed = true
     const onData = exchange.expects === 'lines' ? this.#onListingData : exchange.onData
     const next = this.#decoder.feed(chunk, at, onData ?? ignore)
     if (this.#decoder.ended) {
