@@ -10,10 +10,15 @@ describe('the probe for listings by number', () => {
     }))
 
   it('an answer without the number is none', () =>
-    session('C: LIST 1\nS: +OK 1024\nC: UIDL 1\nS: +OK abc\nC: NOOP\nS: +OK', async (client) => {
-      expect(await client.probeNumbered()).toEqual({ list: false, uidl: false })
-      await client.noop()
-    }))
+    session(
+      'C: LIST 1\nS: +OK 1024\nC: UIDL 1\nS: +OK abc\nC: NOOP\nS: +OK',
+      async (client) => {
+        expect(await client.probeNumbered()).toEqual({ list: false, uidl: false })
+        await client.noop()
+      },
+      ['USER', 'UIDL'],
+      { probeSilenceMs: 30 },
+    ))
 
   it('a whole listing instead is read to its end, and the session stays in step', () =>
     session(
