@@ -208,6 +208,22 @@ const breakages = [
     [proof, drain, 'test/sources/pop3/work.test.ts'],
   ],
   [
+    'G9',
+    'an echo that does not match is taken for one that does',
+    source('echo.ts'),
+    'if (answer === false) throw outOfStep(item)',
+    'if (answer === false) answer = true',
+    ['test/sources/pop3/echo.test.ts'],
+  ],
+  [
+    'G9',
+    'messages go on before their echo',
+    source('session.ts'),
+    'if (!this.#options.host.echoes) {',
+    'if (this.#options.host.bound >= 0) {',
+    ['test/sources/pop3/echo.test.ts'],
+  ],
+  [
     'G7',
     'a listing that is cut short counts as a complete look',
     source('run.ts'),

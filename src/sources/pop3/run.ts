@@ -9,6 +9,7 @@ import type { Pop3Client } from '../../pop3/index.ts'
 import type { SourceContext } from '../source.ts'
 import { Connector } from './connect.ts'
 import { Deletions } from './deletions.ts'
+import { Host } from './host.ts'
 import { Keeper } from './keeper.ts'
 import { list } from './listing.ts'
 import { Look } from './look.ts'
@@ -55,6 +56,7 @@ export class Pop3Run {
   readonly #deletions: Deletions
   readonly #runStart: number
   readonly state: RunState
+  readonly #host = new Host()
   #limit: number
   #knownOnly = false
   #looked = false
@@ -98,6 +100,8 @@ export class Pop3Run {
       } catch (error) {
         client.close()
         this.#context.signal.throwIfAborted()
+        if (error instanceof Pop3ProtocolError && error.code === 'MAILDRAIN_POP3_DESYNC')
+          this.#host.doubtful = true
         await this.#connector.failed(error)
         continue
       }
@@ -113,6 +117,7 @@ export class Pop3Run {
     const look = new Look(this.#context, state, !this.#looked)
     if (messages === 0) return this.#emptyLook(client, look)
     this.#emptyLooks = 0
+    await this.#host.probe(client)
     const plan = this.#plan()
     this.#deletions.expect()
     const { hasUidl, named } = await list(client, messages, { look, plan })
@@ -199,6 +204,7 @@ export class Pop3Run {
     const { plan, items } = task
     const session = new Session({
       ...{ client, context: this.#context, state: this.state, mailbox: this.#mailbox },
+      host: this.#host,
       removes: quitRemoves(client.capabilities.expireDays, this.#options.quitDeletes),
       deleting: this.#deleting,
       keepAliveMs: this.#options.keepAliveMs,

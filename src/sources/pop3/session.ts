@@ -5,15 +5,16 @@
 import type { Timer } from '../../clock.ts'
 import { MaildrainError, Pop3ReplyError, describeError } from '../../errors.ts'
 import { messageKey } from '../../identity.ts'
-import { saysDurable } from '../../ledger/ledger.ts'
 import type { RawMessage } from '../../message.ts'
 import type { Verdict } from '../../pipeline/delivery.ts'
-import { entryOf } from '../../pipeline/admission.ts'
 import { Gate, type QuitRemoves } from '../../pipeline/gate.ts'
 import type { Pop3Client } from '../../pop3/index.ts'
 import type { SourceContext } from '../source.ts'
+import { answer } from './answer.ts'
 import { Collector } from './collector.ts'
 import { Copies } from './copies.ts'
+import { Echo } from './echo.ts'
+import type { Host } from './host.ts'
 import type { RunState } from './run-state.ts'
 import type { WorkItem } from './work.ts'
 
@@ -27,6 +28,7 @@ export interface SessionOptions {
   readonly client: Pop3Client
   readonly context: SourceContext
   readonly state: RunState
+  readonly host: Host
   readonly mailbox: string
   readonly removes: QuitRemoves
   readonly deleting: boolean
@@ -41,6 +43,7 @@ export class Session {
   readonly #options: SessionOptions
   readonly #gate = new Gate()
   readonly #copies: Copies
+  readonly #echo: Echo
   readonly #keys = new Map<number, { readonly key: string; readonly uidl: string | null }>()
   readonly #closed = new AbortController()
   readonly #signal: AbortSignal
@@ -60,8 +63,12 @@ export class Session {
     this.#options = options
     this.#copies = new Copies(options.context, options.state.tally)
     this.#signal = AbortSignal.any([options.context.signal, this.#closed.signal])
+    this.#echo = new Echo({
+      ...{ host: options.host, ask: (item) => this.#speaksOf(item) },
+      fail: (error) => this.#fail(error),
+    })
     options.client.onClose((error) => this.#closed.abort(error ?? disconnected()))
-    this.#signal.addEventListener('abort', () => this.#wake?.(), { once: true })
+    this.#signal.addEventListener('abort', () => this.#ended(), { once: true })
   }
 
   /** Keys of the messages whose whole bytes came. */
@@ -80,12 +87,11 @@ export class Session {
       for (const item of items) {
         await this.#credit(item)
         this.#issue(item, push)
-        const room = this.#options.oneByOne ? 1 : MAX_ISSUED
-        while (this.#outstanding >= room || (this.#options.oneByOne && this.#gate.pending > 0))
-          await this.#change()
+        await this.#room()
       }
     } finally {
       this.#readingOver = true
+      this.#echo.pause()
       this.#updateStarved()
       // When the drain itself is ending nobody will answer any more, and nothing will be deleted either.
       while (this.#gate.pending > 0 && !this.#options.context.signal.aborted) await this.#change()
@@ -147,11 +153,32 @@ export class Session {
     return true
   }
 
+  /** Waits until one more may be issued. Without an echo a reply is known by nothing but its place: one at a time then. */
+  async #room(): Promise<void> {
+    const { oneByOne, host } = this.#options
+    if (oneByOne) this.#echo.pause()
+    const room = oneByOne || !host.echoes ? 1 : MAX_ISSUED
+    while (this.#outstanding >= room || (oneByOne && this.#gate.pending > 0)) await this.#change()
+  }
+
+  /** Does the server still say of this number what its listing said? Undefined when it refuses to say. */
+  async #speaksOf({ n, uidl, listedOctets }: WorkItem): Promise<boolean | undefined> {
+    const { client, host } = this.#options
+    try {
+      if (uidl !== null && host.listing.uidl) return (await client.uidl(n)) === uidl
+      return host.listing.list ? (await client.list(n)) === listedOctets : undefined
+    } catch (error) {
+      if (error instanceof Pop3ReplyError) return undefined
+      throw error
+    }
+  }
+
   async #credit(item: WorkItem): Promise<void> {
     const { budget } = this.#options.context
     this.#signal.throwIfAborted()
     while (!budget.tryTake(item.listedOctets)) {
       this.#blocked = true
+      this.#echo.pause()
       this.#updateStarved()
       await budget.wait(this.#signal)
     }
@@ -165,22 +192,45 @@ export class Session {
     const collector = new Collector(item.listedOctets, context.budget, context.maxMessageBytes)
     this.#gate.reading(item.n)
     this.#outstanding += 1
-    client
+    let ticket = 0
+    const handled = client
       .retr(item.n, { octets: item.listedOctets, onData: (chunk) => collector.add(chunk) })
       .then(
-        () => this.#received(item, collector, push),
+        () => this.#came(item, collector, ticket, push),
         (error: unknown) => this.#unread(item, collector, error),
       )
+      .catch((error: unknown) => {
+        this.#gate.unresolved(item.n)
+        this.#fail(error)
+      })
       .finally(() => {
         this.#outstanding -= 1
         this.reached += 1
         this.#updateStarved()
         this.#wake?.()
       })
-      .catch((error: unknown) => {
+    if (this.#options.host.echoes) ticket = this.#echo.issued(item, handled)
+  }
+
+  /** Nothing is made of the bytes before it is sure whose they are (G9). */
+  #came(item: WorkItem, collector: Collector, ticket: number, push: Push): void {
+    if (!this.#options.host.echoes) {
+      this.#received(item, collector, push)
+      return
+    }
+    this.#echo.hold({
+      ...{ ticket, item },
+      release: () => {
+        this.#received(item, collector, push)
+        this.#updateStarved()
+        this.#wake?.()
+      },
+      discard: () => {
+        this.#options.context.budget.release(collector.credit)
         this.#gate.unresolved(item.n)
-        this.#fail(error)
-      })
+        this.#wake?.()
+      },
+    })
   }
 
   #received(item: WorkItem, collector: Collector, push: Push): void {
@@ -226,64 +276,26 @@ export class Session {
   }
 
   #settled(item: WorkItem, message: RawMessage, verdict: Verdict, credit: number): void {
-    this.#resolve(item, message, verdict)
+    const { context, state } = this.#options
+    answer(context, state, message, verdict)
+      .then((durable) => {
+        if (durable) this.#gate.durable(item.n)
+        else this.#gate.unresolved(item.n)
+        if (durable) this.progressed += 1
+      })
       .catch((error: unknown) => {
         this.#gate.unresolved(item.n)
         this.#fail(error)
       })
       .finally(() => {
-        this.#options.context.budget.release(credit)
+        context.budget.release(credit)
         this.#wake?.()
       })
   }
 
-  async #resolve(item: WorkItem, message: RawMessage, verdict: Verdict): Promise<void> {
-    const { state } = this.#options
-    switch (verdict.kind) {
-      case 'delivered':
-        state.delivered(message)
-        break
-      case 'alreadyDelivered':
-        await this.#revive(message)
-        state.answered(message, 'alreadyDelivered')
-        break
-      case 'filtered':
-        state.answered(message, 'filtered')
-        break
-      case 'rejected':
-        state.answered(message, 'kept', { reason: verdict.reason, error: verdict.error })
-        break
-      case 'errored':
-        await this.#errored(message, verdict.error)
-        break
-    }
-    const durable = verdict.kind === 'delivered' || verdict.kind === 'alreadyDelivered'
-    if (durable) this.#gate.durable(item.n)
-    else this.#gate.unresolved(item.n)
-    if (durable) this.progressed += 1
-  }
-
-  /** Listed again after it was gone: back to its state, before anything is deleted. */
-  async #revive(message: RawMessage): Promise<void> {
-    const { context } = this.#options
-    const entry = context.ledger.get(message.key)
-    if (entry?.state !== 'gone' || !saysDurable(entry)) return
-    const state = entry.was ?? 'delivered'
-    await context.commit([{ ...entry, state, was: null, goneAt: null, at: context.clock.now() }])
-  }
-
-  /** A transform failed: left on the server, tried again by the next run. */
-  async #errored(message: RawMessage, error: unknown): Promise<void> {
-    const { context, state } = this.#options
-    if (context.signal.aborted) return
-    const at = context.clock.now()
-    const kept = { state: 'kept', reason: 'rejected', fingerprint: null, at } as const
-    await context.commit([entryOf(message, kept)])
-    state.answered(message, 'kept', { reason: 'rejected', error })
-  }
-
   #updateStarved(): void {
-    const idle = this.#outstanding === 0 && (this.#blocked || this.#readingOver)
+    const waiting = this.#outstanding > 0 || this.#echo.held > 0
+    const idle = !waiting && (this.#blocked || this.#readingOver)
     this.#options.context.starved(idle)
   }
 
@@ -305,6 +317,11 @@ export class Session {
         client.noop().catch((error: unknown) => this.#note(error, 'NOOP failed'))
       this.#startKeepAlive()
     })
+  }
+
+  #ended(): void {
+    this.#echo.discard()
+    this.#wake?.()
   }
 
   #fail(error: unknown): void {

@@ -1,0 +1,120 @@
+/**
+ * Binds the bytes of a message to its number (G9). Replies come in order; that they still belong to the commands they are
+ * taken for shows in the answer to an `UIDL n` (or `LIST n`) behind a RETR: it names the number and repeats what the listing
+ * said. Messages go on to the destination only when the echo behind them has matched.
+ */
+import { Pop3ProtocolError } from '../../errors.ts'
+import type { WorkItem } from './work.ts'
+
+/** The first messages of a host are bound one by one. */
+const FIRST = 32
+/** Later one echo binds so many; an echo is some 40 octets. */
+const EVERY = 16
+
+export interface EchoOptions {
+  /** Is the server still speaking of this message? Undefined when it refuses to say; rejects when the session is over. */
+  readonly ask: (item: WorkItem) => Promise<boolean | undefined>
+  /** Messages bound on this host so far, over all sessions; counted on here. */
+  readonly host: { bound: number; doubtful: boolean }
+  readonly fail: (error: unknown) => void
+}
+
+interface Issued {
+  readonly item: WorkItem
+  readonly handled: Promise<void>
+}
+
+interface Held {
+  readonly ticket: number
+  readonly item: WorkItem
+  readonly release: () => void
+  readonly discard: () => void
+}
+
+export class Echo {
+  readonly #options: EchoOptions
+  #held: Held[] = []
+  #issued = 0
+  /** RETRs issued since the last echo. */
+  #unasked = 0
+  #last: Issued | undefined
+  #discarded = false
+  #settling: Promise<unknown> = Promise.resolve()
+
+  constructor(options: EchoOptions) {
+    this.#options = options
+  }
+
+  /** Messages that came and wait for their echo. */
+  get held(): number {
+    return this.#held.length
+  }
+
+  /**
+   * The RETR of this item has been handed to the client, and nothing after it.
+   * @param handled resolves when its reply was read and `hold` called, if it is to be
+   * @returns the ticket for `hold`
+   */
+  issued(item: WorkItem, handled: Promise<void>): number {
+    const { host } = this.#options
+    this.#issued += 1
+    this.#last = { item, handled }
+    this.#unasked += 1
+    if (this.#unasked >= EVERY || host.bound < FIRST || host.doubtful) this.#ask(this.#last)
+    return this.#issued
+  }
+
+  /** Nothing is issued for a while: what comes must not wait for a later echo. */
+  pause(): void {
+    if (this.#unasked > 0 && this.#last !== undefined) this.#ask(this.#last)
+  }
+
+  /** The message came: `release` is called once it is bound, `discard` when the session ends before. */
+  hold(held: Held): void {
+    if (this.#discarded) held.discard()
+    else this.#held.push(held)
+  }
+
+  /** The session is over: what is not bound has not come. */
+  discard(): void {
+    this.#discarded = true
+    for (const { discard } of this.#held.splice(0)) discard()
+  }
+
+  #ask({ item, handled }: Issued): void {
+    const upTo = this.#issued
+    this.#unasked = 0
+    const answer = this.#options.ask(item)
+    answer.catch(() => undefined)
+    // One after the other: a later echo that matches must not let pass what an earlier one is about to refuse.
+    this.#settling = this.#settling
+      .then(() => Promise.all([answer, handled]))
+      .then(([matched]) => this.#settle(item, matched, upTo))
+      .catch((error: unknown) => {
+        this.discard()
+        this.#options.fail(error)
+      })
+  }
+
+  async #settle(item: WorkItem, matched: boolean | undefined, upTo: number): Promise<void> {
+    let answer = matched
+    // A message that is gone by now answers for nothing; any other that came before serves as well.
+    for (const other of this.#upTo(upTo).toReversed())
+      if (answer === undefined && !this.#discarded) answer = await this.#options.ask(other.item)
+    if (answer === false) throw outOfStep(item)
+    const settled = this.#upTo(upTo)
+    this.#held = this.#held.filter(({ ticket }) => ticket > upTo)
+    if (answer === true) this.#options.host.bound += settled.length
+    for (const { release, discard } of settled) (answer === true ? release : discard)()
+  }
+
+  #upTo(ticket: number): Held[] {
+    return this.#held.filter((held) => held.ticket <= ticket)
+  }
+}
+
+const outOfStep = ({ n }: WorkItem): Pop3ProtocolError =>
+  new Pop3ProtocolError(
+    'MAILDRAIN_POP3_DESYNC',
+    `the server no longer says of message ${n} what its listing said: replies may belong to other messages, so nothing of them is kept; maildrain reconnects without pipelining`,
+  )

@@ -1,0 +1,171 @@
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { Echo } from '../../../src/sources/pop3/echo.ts'
+import type { WorkItem } from '../../../src/sources/pop3/work.ts'
+import { drainInto, serve, smallMessage, texts, delivered } from '../../support/drains.ts'
+import { MemorySink } from '../../support/memory-sink.ts'
+
+const item = (n: number): WorkItem => ({
+  ...{ n, uidl: `uid-${n}`, listedOctets: 10, known: false, extra: false },
+})
+
+/** Messages that were issued and came; `answer` is what the server says of each number. */
+function issue(count: number, answer: (n: number) => boolean | undefined, bound = 32) {
+  const host = { bound, doubtful: false }
+  const asked: number[] = []
+  const released: number[] = []
+  const discarded: number[] = []
+  const failures: unknown[] = []
+  const echo = new Echo({
+    ask: ({ n }) => {
+      asked.push(n)
+      return Promise.resolve(answer(n))
+    },
+    host,
+    fail: (error) => failures.push(error),
+  })
+  for (let n = 1; n <= count; n += 1) {
+    let ticket = 0
+    const handled = Promise.resolve().then(() =>
+      echo.hold({
+        ...{ ticket, item: item(n) },
+        release: () => released.push(n),
+        discard: () => discarded.push(n),
+      }),
+    )
+    ticket = echo.issued(item(n), handled)
+  }
+  return { echo, host, asked, released, discarded, failures }
+}
+
+const settled = () => new Promise((resolve) => setImmediate(resolve))
+const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1)
+
+describe('G9: an echo', () => {
+  it('binds the first 32 messages of a host one by one, then 16 at a time', async () => {
+    const first = issue(3, () => true, 0)
+    await settled()
+    expect(first).toMatchObject({ asked: [1, 2, 3], released: [1, 2, 3] })
+    const later = issue(40, () => true)
+    await settled()
+    expect(later).toMatchObject({ asked: [16, 32], released: numbers(32) })
+    expect(later.echo.held).toBe(8)
+  })
+
+  it('is asked when nothing more is issued', async () => {
+    const { echo, asked, released } = issue(5, () => true)
+    await settled()
+    expect(released).toEqual([])
+    echo.pause()
+    echo.pause()
+    await settled()
+    expect({ asked, released }).toEqual({ asked: [5], released: numbers(5) })
+  })
+
+  it('binds each message by itself after a doubt', async () => {
+    const { host } = issue(0, () => true)
+    host.doubtful = true
+    const echo = new Echo({ ask: () => Promise.resolve(true), host, fail: () => undefined })
+    const released: number[] = []
+    const hold = { item: item(1), release: () => released.push(1), discard: () => undefined }
+    const ticket = echo.issued(item(1), Promise.resolve())
+    echo.hold({ ...hold, ticket })
+    await settled()
+    expect(released).toEqual([1])
+  })
+
+  it('that does not match ends the session, and nothing goes on', async () => {
+    const { echo, released, failures } = issue(16, () => false)
+    await settled()
+    expect(failures).toMatchObject([{ code: 'MAILDRAIN_POP3_DESYNC', retryable: true }])
+    expect(released).toEqual([])
+    echo.discard()
+    expect(echo.held).toBe(0)
+  })
+
+  it('that is refused is asked about another message that came', async () => {
+    const { asked, released } = issue(16, (n) => (n > 13 ? undefined : true))
+    await settled()
+    expect({ asked, released }).toEqual({ asked: [16, 16, 15, 14, 13], released: numbers(16) })
+  })
+
+  it('that nobody answers binds nothing', async () => {
+    const { released, discarded, failures } = issue(16, () => undefined)
+    await settled()
+    expect({ released, discarded, failures }).toEqual({
+      ...{ released: [], discarded: numbers(16), failures: [] },
+    })
+  })
+
+  it('comes too late for a session that is over', async () => {
+    const { echo, released, discarded } = issue(16, () => true)
+    echo.discard()
+    await settled()
+    expect(released).toEqual([])
+    expect(discarded).toEqual(numbers(16))
+  })
+})
+
+describe('G9: a drain', () => {
+  it('keeps nothing of a session in which the numbers have moved', async () => {
+    const moved = (verb: string, argument: string, session: number) => {
+      const n = Number(argument)
+      if (session !== 1 || n < 10 || n > 39) return undefined
+      // Message n is now what n + 1 was when it was listed.
+      if (verb === 'UIDL') return `+OK ${n} uid-${n}\r\n`
+      if (verb !== 'RETR') return undefined
+      return `+OK\r\n${smallMessage(n).read().toString('latin1').replace(/^\./gm, '..')}.\r\n`
+    }
+    const server = await serve(40, { behaviour: { replyOverride: moved } })
+    const sink = new MemorySink()
+    const receipt = await drainInto(server, sink)
+    expect(receipt).toMatchObject({ delivered: 40, deleted: 40, verifiedGone: 40 })
+    expect(delivered(sink).sort()).toEqual(texts(40).sort())
+    for (const { value } of sink.records)
+      expect(value.raw.toString('latin1')).toContain(`number ${value.uidl?.slice(4)}\r\n`)
+  })
+
+  it('reads one message at a time where the server does not answer by number', async () => {
+    const whole = (verb: string, argument: string) =>
+      argument !== '' && (verb === 'LIST' || verb === 'UIDL')
+        ? '+OK all of them\r\n1 10\r\n.\r\n'
+        : undefined
+    const server = await serve(40, { behaviour: { replyOverride: whole, delayMs: 1 } })
+    const { port, most } = await watchRetrs(server.port)
+    const receipt = await drainInto(server, new MemorySink(), { source: { port } })
+    expect(receipt).toMatchObject({ delivered: 40, verifiedGone: 40 })
+    expect(most()).toBe(1)
+    const asked = server.log.filter(({ verb, argument }) => verb === 'UIDL' && argument !== '')
+    expect(asked).toHaveLength(1)
+  })
+
+  it('reads many at a time where it does', async () => {
+    const server = await serve(40, { behaviour: { delayMs: 1 } })
+    const { port, most } = await watchRetrs(server.port)
+    await drainInto(server, new MemorySink(), { source: { port } })
+    expect(most()).toBeGreaterThan(5)
+  })
+})
+
+/** A proxy that counts the RETRs of which the server has not ended the reply. */
+async function watchRetrs(target: number): Promise<{ port: number; most: () => number }> {
+  let [open, most] = [0, 0]
+  const proxy = createServer((client) => {
+    const server = connect(target, '127.0.0.1')
+    client.on('data', (data) => {
+      open += data.toString('latin1').split('RETR ').length - 1
+      most = Math.max(most, open)
+      server.write(data)
+    })
+    server.on('data', (data) => {
+      const ended = data.toString('latin1').split('\r\n.\r\n').length - 1
+      open = Math.max(0, open - ended)
+      client.write(data)
+    })
+    client.on('close', () => server.destroy()).on('error', () => undefined)
+    server.on('close', () => client.destroy()).on('error', () => undefined)
+  })
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void proxy.close())
+  return { port: (proxy.address() as AddressInfo).port, most: () => most }
+}
