@@ -50,7 +50,7 @@ const breakages = [
   [
     'G2',
     'an unknown host is trusted to leave what was read',
-    source('run.ts'),
+    source('host.ts'),
     "if (expireDays === null) return 'unknown'",
     "if (expireDays === null) return 'deleted'",
     [drain],

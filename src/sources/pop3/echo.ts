@@ -33,6 +33,8 @@ interface Held {
 
 export class Echo {
   readonly #options: EchoOptions
+  /** Bound on this host by earlier sessions. */
+  readonly #before: number
   #held: Held[] = []
   #issued = 0
   /** RETRs issued since the last echo. */
@@ -43,6 +45,7 @@ export class Echo {
 
   constructor(options: EchoOptions) {
     this.#options = options
+    this.#before = options.host.bound
   }
 
   /** Messages that came and wait for their echo. */
@@ -60,7 +63,8 @@ export class Echo {
     this.#issued += 1
     this.#last = { item, handled }
     this.#unasked += 1
-    if (this.#unasked >= EVERY || host.bound < FIRST || host.doubtful) this.#ask(this.#last)
+    const early = this.#before + this.#issued <= FIRST
+    if (this.#unasked >= EVERY || early || host.doubtful) this.#ask(this.#last)
     return this.#issued
   }
 

@@ -1,4 +1,5 @@
 /** What was observed of a server, over all sessions of a run: how it may be asked, and how far it is to be believed. */
+import type { QuitRemoves } from '../../pipeline/gate.ts'
 import type { NumberedListing, Pop3Client } from '../../pop3/index.ts'
 
 export class Host {
@@ -21,4 +22,14 @@ export class Host {
     this.listing = await client.probeNumbered()
     this.#probed = true
   }
+}
+
+/** What QUIT removes on this host (RFC 2449 section 6.7); silence counts as the worse. */
+export function quitRemoves(
+  expireDays: number | null,
+  quitDeletes: 'auto' | 'yes' | 'no',
+): QuitRemoves {
+  if (quitDeletes !== 'auto') return quitDeletes === 'yes' ? 'read' : 'deleted'
+  if (expireDays === null) return 'unknown'
+  return expireDays === 0 ? 'read' : 'deleted'
 }

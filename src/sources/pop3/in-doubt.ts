@@ -15,6 +15,8 @@ export interface Doubt {
 
 export class InDoubt {
   readonly #doubts = new Map<string, Doubt>()
+  /** How many doubts there are under each unique-id. */
+  readonly #uidls = new Map<string, number>()
   #verifiedGone = 0
   #givenUp = 0
 
@@ -38,6 +40,11 @@ export class InDoubt {
     return [...this.#doubts.values()]
   }
 
+  /** Was a message under this unique-id deleted, and not seen gone yet? */
+  hasUidl(uidl: string): boolean {
+    return this.#uidls.has(uidl)
+  }
+
   get(key: string): Doubt | undefined {
     return this.#doubts.get(key)
   }
@@ -54,22 +61,35 @@ export class InDoubt {
           rounds: this.#doubts.get(key)?.rounds ?? 0,
         })
     }
-    for (const [key, doubt] of fresh) this.#doubts.set(key, doubt)
+    for (const [key, doubt] of fresh) {
+      if (!this.#doubts.has(key)) this.#countUidl(doubt, 1)
+      this.#doubts.set(key, doubt)
+    }
   }
 
   /** A complete look has shown that it is gone. */
   gone(key: string): void {
-    const doubt = this.#doubts.get(key)
+    const doubt = this.#take(key)
     if (!doubt) return
-    this.#doubts.delete(key)
     this.#verifiedGone += doubt.numbers
   }
 
   /** The server keeps it whatever it answers: counted as deleted, never as gone. */
   giveUp(key: string): void {
+    this.#givenUp += this.#take(key)?.numbers ?? 0
+  }
+
+  #take(key: string): Doubt | undefined {
     const doubt = this.#doubts.get(key)
-    if (!doubt) return
     this.#doubts.delete(key)
-    this.#givenUp += doubt.numbers
+    if (doubt) this.#countUidl(doubt, -1)
+    return doubt
+  }
+
+  #countUidl({ uidl }: Doubt, change: number): void {
+    if (uidl === null) return
+    const count = (this.#uidls.get(uidl) ?? 0) + change
+    if (count > 0) this.#uidls.set(uidl, count)
+    else this.#uidls.delete(uidl)
   }
 }

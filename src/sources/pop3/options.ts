@@ -17,6 +17,17 @@ export const pop3SourceOptions = pop3ClientOptions.extend({
     .describe(
       'Messages read and deleted in one session at most; halved after a session that was lost.',
     ),
+  listing: z
+    .enum(['auto', 'full'])
+    .default('auto')
+    .describe(
+      'auto: LIST and UIDL by number, a window ahead of reading, where the server answers so; full: everything at once in each session.',
+    ),
+  windowMessages: z
+    .int()
+    .min(1)
+    .default(200)
+    .describe('Messages of a window of a listing by number.'),
   quitDeletes: z
     .enum(['auto', 'yes', 'no'])
     .default('auto')

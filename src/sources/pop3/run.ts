@@ -1,49 +1,45 @@
 /**
- * Session after session until the mailbox is drained. Each begins with a complete listing; at most `sessionMessages` are
- * read and deleted in one, half of what was reached after a session that was lost (a lost bet).
+ * Session after session until the mailbox is drained. What is only to be read is listed window by window; what is to prove
+ * anything is a complete listing. At most `sessionMessages` are read and deleted in one session, half of what was reached
+ * after a session that was lost (a lost bet).
  */
 import { sleep } from '../../clock.ts'
 import { ConfigError, Pop3ProtocolError, describeError } from '../../errors.ts'
-import type { QuitRemoves } from '../../pipeline/gate.ts'
 import type { Pop3Client } from '../../pop3/index.ts'
 import type { SourceContext } from '../source.ts'
 import { Connector } from './connect.ts'
 import { Deletions } from './deletions.ts'
-import { Host } from './host.ts'
+import { Host, quitRemoves } from './host.ts'
 import { Keeper } from './keeper.ts'
 import { list } from './listing.ts'
 import { Look } from './look.ts'
 import type { ResolvedPop3SourceOptions } from './options.ts'
 import { RunState } from './run-state.ts'
 import { type Push, Session } from './session.ts'
+import { Stagnation } from './stagnation.ts'
+import { Windows } from './windows.ts'
 import { type WorkItem, WorkPlan } from './work.ts'
 
 /** New mail found by closing looks is drained this many times; then it is `remaining`. */
 const MAX_NEW_MAIL_ROUNDS = 3
-/** Sessions in a row that change nothing at all. */
-const MAX_IDLE_SESSIONS = 10
+/** Deletions in doubt after which a complete look is due: some 250 octets of memory each. */
+const MAX_IN_DOUBT = 50_000
 
 type Next = 'done' | 'again'
 
 interface Task {
   readonly plan: WorkPlan
-  readonly items: readonly WorkItem[]
+  readonly items: Iterable<WorkItem> | AsyncIterable<WorkItem>
   /** The items are those that could not be read before, and nothing else. */
   readonly retrying: boolean
   readonly hasUidl: boolean
-  readonly look: Look
+  readonly look: Look | undefined
+  /** UIDLs that may stand for several messages. */
+  readonly repeated: ReadonlySet<string> | 'unknown'
+  /** Called between reading and deleting. */
+  readonly afterReading?: () => Promise<void>
   /** The listing named every message that STAT counted: only then absence from it proves anything. */
   readonly complete: boolean
-}
-
-/** What QUIT removes on this host (RFC 2449 section 6.7); silence counts as the worse. */
-export function quitRemoves(
-  expireDays: number | null,
-  quitDeletes: 'auto' | 'yes' | 'no',
-): QuitRemoves {
-  if (quitDeletes !== 'auto') return quitDeletes === 'yes' ? 'read' : 'deleted'
-  if (expireDays === null) return 'unknown'
-  return expireDays === 0 ? 'read' : 'deleted'
 }
 
 export class Pop3Run {
@@ -60,6 +56,8 @@ export class Pop3Run {
   #limit: number
   #knownOnly = false
   #looked = false
+  /** The next session has to see the whole mailbox. */
+  #lookDue: boolean
   #emptyLooks = 0
   #newMailRounds = 0
   /** Most numbers that a session has listed. */
@@ -68,8 +66,7 @@ export class Pop3Run {
   #stalledAt: WorkItem | undefined
   /** The last session got to the end of what it saw. */
   #expectNothing = false
-  #idle = 0
-  #signature = ''
+  readonly #stagnation: Stagnation
 
   constructor(
     options: ResolvedPop3SourceOptions,
@@ -83,10 +80,13 @@ export class Pop3Run {
     this.#push = push
     this.#connector = new Connector(options, context)
     this.state = new RunState(context)
+    this.#stagnation = new Stagnation(mailbox, this.state)
     this.#keeper = new Keeper(context, this.state)
     this.#deletions = new Deletions(context, this.state, this.#keeper, options.lookDelaysMs)
     this.#runStart = context.clock.now()
     this.#limit = context.deletion ? options.sessionMessages : Infinity
+    // What earlier runs left behind, only a complete look can judge.
+    this.#lookDue = options.listing === 'full' || context.ledger.size > 0
   }
 
   /** Resolves when the mailbox is drained (design: two empty sessions, or a complete look that leaves nothing to do). */
@@ -102,10 +102,11 @@ export class Pop3Run {
         this.#context.signal.throwIfAborted()
         if (error instanceof Pop3ProtocolError && error.code === 'MAILDRAIN_POP3_DESYNC')
           this.#host.doubtful = true
+        this.#lookDue = true
         await this.#connector.failed(error)
         continue
       }
-      this.#guardProgress()
+      this.#stagnation.assertProgress(`${this.#limit} ${this.#emptyLooks}`)
     }
   }
 
@@ -113,16 +114,56 @@ export class Pop3Run {
     const { state } = this
     state.sessions += 1
     this.#context.progress({ phase: 'listing', sessions: state.sessions })
-    const { messages } = await client.stat()
-    const look = new Look(this.#context, state, !this.#looked)
-    if (messages === 0) return this.#emptyLook(client, look)
+    const { messages, octets } = await client.stat()
+    if (messages === 0) return this.#emptyLook(client)
     this.#emptyLooks = 0
+    state.remaining = messages
     await this.#host.probe(client)
+    if (!this.#seesWindows()) return this.#lookAndWork(client, messages)
+    return this.#readWindows(client, messages, octets)
+  }
+
+  /** Windows are for reading what is to be deleted: what stays needs a listing that proves itself complete. */
+  #seesWindows(): boolean {
+    const { listing } = this.#host
+    if (this.#lookDue || this.#knownOnly || !this.#deleting || this.state.suspects.size > 0)
+      return false
+    return listing.list && listing.uidl && this.state.inDoubt.size < MAX_IN_DOUBT
+  }
+
+  async #readWindows(client: Pop3Client, messages: number, octets: number): Promise<Next> {
+    const plan = this.#plan()
+    const { windowMessages } = this.#options
+    const { inDoubt, tally, bytesDone } = this.state
+    const windows = new Windows({
+      ...{ client, host: this.#host, inDoubt, plan, messages, windowMessages },
+    })
+    const items = windows.read()
+    const first = await items.next()
+    if (windows.deletedIsListed) return this.#lookAndWork(client, messages)
+    const { kept, filtered, deadLettered } = tally.counts
+    this.#context.progress({
+      messagesTotal: tally.answered - kept - filtered - deadLettered + messages,
+      bytesTotal: octets > 0 ? bytesDone + octets : null,
+    })
+    return this.#work(client, {
+      ...{ plan, hasUidl: true, look: undefined, retrying: false, complete: false },
+      ...{ items: first.done === true ? [] : chained(first.value, items), repeated: 'unknown' },
+      afterReading: async () => {
+        plan.leftover += windows.uncovered
+        this.#lookDue = windows.items === 0 || windows.uncovered === 0 || windows.deletedIsListed
+        await this.#keeper.settlePlan(plan)
+      },
+    })
+  }
+
+  async #lookAndWork(client: Pop3Client, messages: number): Promise<Next> {
+    const { state } = this
+    const look = new Look(this.#context, state, !this.#looked)
     const plan = this.#plan()
     this.#deletions.expect()
     const { hasUidl, named } = await list(client, messages, { look, plan })
     if (!hasUidl && !this.#context.deletion) throw keepNeedsUidl(this.#mailbox)
-    state.remaining = messages
     const complete = named === messages
     let givenUp: ReadonlySet<string> = new Set()
     if (complete) {
@@ -135,20 +176,23 @@ export class Pop3Run {
     }
     await this.#keeper.settlePlan(plan)
     this.#reportPlan(plan)
-    const task = this.#task(plan, givenUp)
-    if (task.items.length === 0 && !complete) throw unlisted(this.#mailbox, named, messages)
-    if (task.items.length === 0 || this.#onlyNewMail(plan, messages)) return this.#close(client)
+    const { items, retrying } = this.#task(plan, givenUp)
+    if (items.length === 0 && !complete) throw unlisted(this.#mailbox, named, messages)
+    if (items.length === 0 || this.#onlyNewMail(plan, messages)) return this.#close(client)
     this.#widestView = Math.max(this.#widestView, messages)
-    return this.#work(client, { ...task, plan, hasUidl, look, complete })
+    this.#lookDue = this.#options.listing === 'full' || plan.remaining === 0
+    return this.#work(client, {
+      ...{ plan, items, retrying, hasUidl, look, complete, repeated: plan.repeated },
+    })
   }
 
   /** STAT 0: some servers answer so when they fail to open the mailbox (James), so one such session proves nothing. */
-  async #emptyLook(client: Pop3Client, look: Look): Promise<Next> {
+  async #emptyLook(client: Pop3Client): Promise<Next> {
     this.#emptyLooks += 1
     this.#context.progress({ phase: 'verifying' })
     await this.#quitQuietly(client)
     if (this.#emptyLooks < 2) return 'again'
-    await look.allGone()
+    await new Look(this.#context, this.state, false).allGone()
     this.#keeper.vanish(() => false)
     this.state.remaining = 0
     return 'done'
@@ -180,7 +224,10 @@ export class Pop3Run {
   }
 
   /** The work of this session; messages that could not be read come last, in sessions of their own. */
-  #task(plan: WorkPlan, givenUp: ReadonlySet<string>): Pick<Task, 'items' | 'retrying'> {
+  #task(
+    plan: WorkPlan,
+    givenUp: ReadonlySet<string>,
+  ): { readonly items: readonly WorkItem[]; readonly retrying: boolean } {
     const open = (item: WorkItem) => item.uidl === null || !givenUp.has(item.uidl)
     const items = plan.items.filter(open)
     if (items.length > 0) return { items, retrying: false }
@@ -201,7 +248,7 @@ export class Pop3Run {
   }
 
   async #work(client: Pop3Client, task: Task): Promise<Next> {
-    const { plan, items } = task
+    const { plan } = task
     const session = new Session({
       ...{ client, context: this.#context, state: this.state, mailbox: this.#mailbox },
       host: this.#host,
@@ -209,10 +256,10 @@ export class Pop3Run {
       deleting: this.#deleting,
       keepAliveMs: this.#options.keepAliveMs,
       oneByOne: task.retrying,
-      repeated: plan.repeated,
+      repeated: task.repeated,
     })
     this.#context.progress({ phase: 'reading' })
-    const quit = await this.#readAndFinish(session, items)
+    const quit = await this.#readAndFinish(session, task)
     this.#connector.progressed()
     this.#ended(session, plan, quit)
     if (!task.hasUidl) return this.#withoutUidl(session, task)
@@ -220,9 +267,10 @@ export class Pop3Run {
     return finished && !this.#context.deletion ? 'done' : 'again'
   }
 
-  async #readAndFinish(session: Session, items: readonly WorkItem[]): Promise<boolean> {
+  async #readAndFinish(session: Session, { items, afterReading }: Task): Promise<boolean> {
     try {
       await session.read(items, this.#push)
+      await afterReading?.()
       return await session.finish()
     } catch (error) {
       this.#lost(session, error)
@@ -271,7 +319,7 @@ export class Pop3Run {
     if (task.plan.remaining === 0 && !session.spoilt) {
       const met = session.met()
       const absent = this.state.inDoubt.all().filter(({ key }) => !met.has(key))
-      await task.look.confirm(absent.map(({ key }) => key))
+      await task.look?.confirm(absent.map(({ key }) => key))
     }
     return session.progressed === 0 && this.state.suspects.size === 0 ? 'done' : 'again'
   }
@@ -291,24 +339,11 @@ export class Pop3Run {
       this.#context.log.debug({ reason: describeError(error) }, 'QUIT of a look was not answered')
     }
   }
+}
 
-  /** A server that keeps us busy without anything changing is given up with a reason. */
-  #guardProgress(): void {
-    const { tally, inDoubt, suspects } = this.state
-    const attempts = [...suspects.values()].reduce((sum, { attempts: n }) => sum + n, 0)
-    const rounds = inDoubt.all().reduce((sum, doubt) => sum + doubt.rounds, 0)
-    const signature = [
-      ...[tally.answered, inDoubt.verifiedGone, inDoubt.deleted, attempts, rounds],
-      ...[this.#limit, this.#emptyLooks, suspects.size],
-    ].join(' ')
-    this.#idle = signature === this.#signature ? this.#idle + 1 : 0
-    this.#signature = signature
-    if (this.#idle >= MAX_IDLE_SESSIONS)
-      throw new Pop3ProtocolError(
-        'MAILDRAIN_POP3_PROTOCOL',
-        `${MAX_IDLE_SESSIONS} sessions in a row with ${this.#mailbox} changed nothing; run again with --log-level debug to see why`,
-      )
-  }
+async function* chained<T>(first: T, others: AsyncIterable<T>): AsyncGenerator<T> {
+  yield first
+  yield* others
 }
 
 const keepNeedsUidl = (mailbox: string): ConfigError =>

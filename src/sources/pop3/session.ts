@@ -35,8 +35,8 @@ export interface SessionOptions {
   readonly keepAliveMs: number
   /** One message at a time: for those that were short or unreadable before. */
   readonly oneByOne: boolean
-  /** UIDLs listed more than once. */
-  readonly repeated: ReadonlySet<string>
+  /** UIDLs listed more than once; `unknown` while the listing goes on: then any may be. */
+  readonly repeated: ReadonlySet<string> | 'unknown'
 }
 
 export class Session {
@@ -81,10 +81,10 @@ export class Session {
   }
 
   /** Reads the items and resolves when each has its verdict. Rejects when the connection is lost, after the same wait. */
-  async read(items: readonly WorkItem[], push: Push): Promise<void> {
+  async read(items: Iterable<WorkItem> | AsyncIterable<WorkItem>, push: Push): Promise<void> {
     this.#startKeepAlive()
     try {
-      for (const item of items) {
+      for await (const item of items) {
         await this.#credit(item)
         this.#issue(item, push)
         await this.#room()
@@ -247,7 +247,8 @@ export class Session {
     state.tally.see(message.key)
     state.readAgain(item)
     const settled = (verdict: Verdict) => this.#settled(item, message, verdict, collector.credit)
-    const watched = item.uidl === null || this.#options.repeated.has(item.uidl)
+    const { repeated } = this.#options
+    const watched = item.uidl === null || repeated === 'unknown' || repeated.has(item.uidl)
     if (watched && this.#copies.join(message, item, settled)) return
     push(message, (verdict) => {
       if (watched) this.#copies.settle(message.key, verdict)

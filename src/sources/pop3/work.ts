@@ -58,6 +58,8 @@ export class WorkPlan {
   readonly #known: WorkItem[] = []
   readonly #fresh: WorkItem[] = []
   readonly #occurrences = new Map<string, number>()
+  #takenKnown = 0
+  #takenFresh = 0
   /** UIDLs listed more than once, as far as the plan looked. */
   readonly repeated = new Set<string>()
   /** Left on the server by a decision of this or an earlier run. */
@@ -83,7 +85,7 @@ export class WorkPlan {
       this.setAside.push({ n, uidl, listedOctets, known: false, extra: false })
       return
     }
-    if (this.#full) {
+    if (this.isFull()) {
       // 144,524 ledger look-ups in each of 29 sessions would cost more than reading the mail.
       this.leftover += 1
       this.freshMessages += 1
@@ -123,7 +125,16 @@ export class WorkPlan {
     return this.leftover + this.#known.length + this.#fresh.length - this.items.length
   }
 
-  get #full(): boolean {
+  /** The work that has been considered since the last call: for listings that come window by window. */
+  takeNew(): readonly WorkItem[] {
+    const items = [...this.#known.slice(this.#takenKnown), ...this.#fresh.slice(this.#takenFresh)]
+    this.#takenKnown = this.#known.length
+    this.#takenFresh = this.#fresh.length
+    return items
+  }
+
+  /** Nothing more fits into this session. */
+  isFull(): boolean {
     const { deleting, limit } = this.#options
     return deleting && this.#known.length + this.#fresh.length >= limit
   }

@@ -108,9 +108,11 @@ describe('G9: an echo', () => {
 
 describe('G9: a drain', () => {
   it('keeps nothing of a session in which the numbers have moved', async () => {
+    let reading = false
     const moved = (verb: string, argument: string, session: number) => {
       const n = Number(argument)
-      if (session !== 1 || n < 10 || n > 39) return undefined
+      reading ||= verb === 'RETR'
+      if (session !== 1 || !reading || n < 10 || n > 39) return undefined
       // Message n is now what n + 1 was when it was listed.
       if (verb === 'UIDL') return `+OK ${n} uid-${n}\r\n`
       if (verb !== 'RETR') return undefined

@@ -116,7 +116,7 @@ describe('G7: deletion is verified', () => {
       },
     })
     await expect(
-      drainInto(server, sink, { source: { retryPatienceMs: 50 } }),
+      drainInto(server, sink, { source: { retryPatienceMs: 50, listing: 'full' } }),
     ).rejects.toMatchObject({ code: 'MAILDRAIN_POP3_PROTOCOL', exitCode: 4 })
     expect(sink.records).toHaveLength(5)
     expect(server.remaining()).toBe(1)

@@ -1,0 +1,128 @@
+import { describe, expect, it } from 'vitest'
+import type { Pop3Server } from '../../../src/testing/index.ts'
+import { delivered, drainInto, serve, texts } from '../../support/drains.ts'
+import { MemorySink } from '../../support/memory-sink.ts'
+
+const source = { windowMessages: 10, sessionMessages: 20 }
+
+/** Commands of a session, listings with their argument, as `UIDL 7`; a complete one is `UIDL`. */
+const commands = (server: Pop3Server, session: number): string[] =>
+  server.log
+    .filter((entry) => entry.session === session)
+    .map(({ verb, argument }) => `${verb} ${argument}`.trim())
+
+const complete = (server: Pop3Server): number =>
+  server.log.filter(({ verb, argument }) => verb === 'UIDL' && argument === '').length
+
+describe('G9: listings window by window', () => {
+  it('a fresh drain never lists everything, and asks for mail before the listing ends', async () => {
+    const server = await serve(45)
+    const sink = new MemorySink()
+    const receipt = await drainInto(server, sink, { source: { ...source, sessionMessages: 30 } })
+    expect(receipt).toMatchObject({ delivered: 45, deleted: 45, verifiedGone: 45, sessions: 4 })
+    expect(delivered(sink).sort()).toEqual(texts(45).sort())
+    expect(complete(server)).toBe(0)
+    const first = commands(server, 1)
+    expect(first.indexOf('RETR 1')).toBeLessThan(first.indexOf('UIDL 30'))
+    expect(first).not.toContain('UIDL 31')
+  })
+
+  it('costs at most 40 octets and 1.1 unique-ids a message', async () => {
+    const uidl = 'x'.repeat(60)
+    const server = await serve(300, { behaviour: { uidlOf: (n) => `${uidl}${n + 1000}` } })
+    let octets = 0
+    for (let n = 1; n <= 300; n += 1)
+      octets += `+OK ${n} 1000\r\n`.length + `+OK ${n} ${uidl}${n + 1000}\r\n`.length
+    await drainInto(server, new MemorySink(), { source: { windowMessages: 50 } })
+    const listed = server.log.filter(({ verb }) => verb === 'LIST' || verb === 'UIDL').length
+    // The probe and the echoes are among them: 32, then one in 16.
+    expect(listed).toBeLessThanOrEqual(2 * 300 + 2 + 32 + (300 - 32) / 16 + 1)
+    expect(octets / 300).toBeLessThanOrEqual(40 + 1.1 * 64)
+  })
+
+  it('reads a window ahead', async () => {
+    const server = await serve(40, { behaviour: { delayMs: 1 } })
+    await drainInto(server, new MemorySink(), { source: { windowMessages: 5 } })
+    const all = commands(server, 1)
+    for (let window = 1; window < 7; window += 1)
+      expect(all.indexOf(`UIDL ${(window + 1) * 5}`)).toBeLessThan(
+        all.indexOf(`RETR ${window * 5}`),
+      )
+  })
+
+  it('G6: what earlier runs know is found by a complete look first', async () => {
+    const server = await serve(45)
+    const sink = new MemorySink()
+    await drainInto(server, sink, { source, deletion: 'keep' })
+    const receipt = await drainInto(server, sink, { source })
+    expect(receipt).toMatchObject({ alreadyDelivered: 45, deleted: 45, verifiedGone: 45 })
+    expect(sink.records).toHaveLength(45)
+    expect(commands(server, 2)).toContain('UIDL')
+  })
+
+  it('G6: equal messages under one unique-id in different windows are written once, and all deleted', async () => {
+    const twins = (index: number) => (index === 29 ? 'uid-13' : `uid-${index}`)
+    const server = await serve(30, {
+      behaviour: {
+        uidlOf: twins,
+        replyOverride: (verb, argument) =>
+          verb === 'RETR' && argument === '30' ? twin(server) : undefined,
+      },
+    })
+    const sink = new MemorySink()
+    const receipt = await drainInto(server, sink, { source: { windowMessages: 10 } })
+    expect(receipt).toMatchObject({ seen: 29, delivered: 29, copies: 1, deleted: 30 })
+    expect(receipt.verifiedGone).toBe(30)
+    expect(sink.records).toHaveLength(29)
+  })
+
+  it('G7: deleted mail that shows up in a window brings a complete look, not another delivery', async () => {
+    const server = await serve(45, { behaviour: { ignoreDeletes: 1 } })
+    const sink = new MemorySink()
+    const receipt = await drainInto(server, sink, { source })
+    expect(receipt).toMatchObject({ delivered: 45, verifiedGone: 45, remaining: 0 })
+    expect(sink.records).toHaveLength(45)
+    expect(complete(server)).toBeGreaterThan(0)
+  })
+
+  it('G3: kept messages are stepped over, and the end is a complete look', async () => {
+    const server = await serve(45)
+    const sink = new MemorySink()
+    const dropTens = (value: unknown) =>
+      (value as { uidl: string }).uidl.endsWith('0') ? undefined : value
+    const receipt = await drainInto(server, sink, { source, through: [dropTens] })
+    expect(receipt).toMatchObject({ delivered: 40, filtered: 5, deleted: 40, verifiedGone: 40 })
+    expect(server.remaining()).toBe(5)
+    expect(complete(server)).toBeGreaterThan(0)
+  })
+
+  it('a session that is lost is followed by a complete look', async () => {
+    const server = await serve(45, {
+      behaviour: { dropAfterCommands: (session) => (session === 1 ? 60 : undefined) },
+    })
+    const sink = new MemorySink()
+    const receipt = await drainInto(server, sink, { source })
+    expect(receipt).toMatchObject({ verifiedGone: 45, remaining: 0 })
+    expect(sink.records).toHaveLength(45)
+    expect(commands(server, 2)).toContain('UIDL')
+  })
+
+  it('are not used where the server does not answer by number, or when full listings are asked for', async () => {
+    const full = await serve(12)
+    await drainInto(full, new MemorySink(), { source: { listing: 'full' } })
+    expect(commands(full, 1)).toContain('UIDL')
+    const deaf = (verb: string, argument: string) =>
+      argument !== '' && verb === 'UIDL' ? '-ERR no arguments, please\r\n' : undefined
+    const server = await serve(12, { behaviour: { replyOverride: deaf } })
+    const receipt = await drainInto(server, new MemorySink(), { source })
+    expect(receipt).toMatchObject({ delivered: 12, verifiedGone: 12 })
+    expect(commands(server, 1)).toContain('UIDL')
+  })
+})
+
+/** The reply to RETR of message 14. */
+function twin(server: Pop3Server): string {
+  const text = texts(30)[13] ?? ''
+  expect(server.remaining()).toBe(30)
+  return `+OK\r\n${text.replace(/^\./gm, '..')}.\r\n`
+}
