@@ -7,7 +7,7 @@ import { closeSync, fsyncSync, openSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { LedgerError, SinkError } from '../errors.ts'
-import { ledgerTableSql } from './ledger-table.ts'
+import { hostTableSql, ledgerTableSql } from './ledger-table.ts'
 import { ownerTableSql } from './ownership.ts'
 import { SqliteDatabase } from './sqlite-database.ts'
 import { sqliteFailure } from './sqlite-error.ts'
@@ -75,6 +75,7 @@ export function openLedgerFile(path: string, options: LedgerFileOptions): Sqlite
     create: (database) => {
       database.transaction(() => {
         if (isBlank(database)) initialize(database, options.dataSql ?? '')
+        else if (isOurs(database)) database.exec(hostTableSql)
         assertHeader(database, path, '')
         assertMeta(database, path)
       })
@@ -86,12 +87,15 @@ export function openLedgerFile(path: string, options: LedgerFileOptions): Sqlite
 const number = (database: SqliteDatabase, sql: string): number =>
   Number(database.prepare(sql).row()?.[0] ?? 0)
 
+const isOurs = (database: SqliteDatabase): boolean =>
+  number(database, 'PRAGMA application_id') === APPLICATION_ID
+
 const isBlank = (database: SqliteDatabase): boolean =>
   number(database, 'PRAGMA application_id') === 0 &&
   number(database, 'SELECT count(*) FROM sqlite_master') === 0
 
 function initialize(database: SqliteDatabase, dataSql: string): void {
-  database.exec(`${META_SQL}; ${ownerTableSql}; ${ledgerTableSql} ${dataSql}`)
+  database.exec(`${META_SQL}; ${ownerTableSql}; ${hostTableSql}; ${ledgerTableSql} ${dataSql}`)
   database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${FORMAT}`)
   const value = { application: 'maildrain', format: FORMAT, database: randomUUID() }
   database

@@ -24,6 +24,10 @@ export const ledgerTableSql = `
   CREATE INDEX ledger_gone ON ledger (mailbox, gone_at, key) WHERE state = 'gone';
 `
 
+/** What was observed of each mailbox's server; made also in files of before there was such a table. */
+export const hostTableSql =
+  'CREATE TABLE IF NOT EXISTS ledger_host (mailbox TEXT PRIMARY KEY, notes TEXT NOT NULL)'
+
 const COLUMNS =
   'key, uidl, listed_octets, octets, sha256, header_sha256, state, was, reason, fingerprint, attempts, copies, place, at, gone_at'
 
@@ -51,7 +55,7 @@ export class LedgerTable implements Ledger {
   readonly #holds: (entry: LedgerEntry) => boolean
   #size = { at: -1, value: 0 }
 
-  /** @param database one in which `ledgerTableSql` has been run */
+  /** @param database one in which `ledgerTableSql` and `hostTableSql` have been run */
   constructor(database: SqliteDatabase, options: LedgerTableOptions) {
     this.#database = database
     this.#mailbox = mailboxKey(options.mailbox)
@@ -141,6 +145,20 @@ export class LedgerTable implements Ledger {
       this.#size = { at: changes, value: Number(row?.[0] ?? 0) }
     }
     return this.#size.value
+  }
+
+  get host(): string | null {
+    const row = this.#statement('SELECT notes FROM ledger_host WHERE mailbox = ?').row([
+      this.#mailbox,
+    ])
+    return typeof row?.[0] === 'string' ? row[0] : null
+  }
+
+  /** Inside the owner's transaction. */
+  putHost(notes: string): void {
+    this.#statement('INSERT OR REPLACE INTO ledger_host (mailbox, notes) VALUES (?, ?)').run([
+      ...[this.#mailbox, notes],
+    ])
   }
 
   #statement(sql: string): SqlStatement {

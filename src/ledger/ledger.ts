@@ -59,6 +59,8 @@ export interface Ledger {
   goneBefore(time: number): Iterable<string>
   /** How many entries, whatever their state. */
   readonly size: number
+  /** What earlier runs observed of the mail server, as `Batch.host` gave it; null or absent where nothing is kept. */
+  readonly host?: string | null
 }
 
 /**
@@ -80,6 +82,9 @@ export function lateLedger(opened: () => Ledger): Ledger {
     goneBefore: (time) => opened().goneBefore(time),
     get size() {
       return opened().size
+    },
+    get host() {
+      return opened().host ?? null
     },
   }
 }

@@ -3,7 +3,12 @@
  * by unique-id (Kafka's ledger topic). Memory stays bounded whatever the mailbox holds (G10).
  */
 import type { Ledger, LedgerEntry } from './ledger.ts'
-import { LedgerTable, type LedgerTableOptions, ledgerTableSql } from './ledger-table.ts'
+import {
+  LedgerTable,
+  type LedgerTableOptions,
+  hostTableSql,
+  ledgerTableSql,
+} from './ledger-table.ts'
 import { SqliteDatabase } from './sqlite-database.ts'
 
 export interface ScratchLedgerOptions extends LedgerTableOptions {
@@ -15,13 +20,14 @@ export interface ScratchLedgerOptions extends LedgerTableOptions {
 export interface ScratchLedger extends Ledger {
   put(entries: Iterable<LedgerEntry>): void
   remove(keys: Iterable<string>): void
+  putHost(notes: string): void
   /** Deletes the file. May be called again. */
   close(): void
 }
 
 export function openScratchLedger(options: ScratchLedgerOptions): ScratchLedger {
   const database = SqliteDatabase.openScratch(options.directory)
-  database.exec(ledgerTableSql)
+  database.exec(`${hostTableSql}; ${ledgerTableSql}`)
   const table = new LedgerTable(database, options)
   const each = <T>(items: Iterable<T>, change: (item: T) => void): void =>
     database.transaction(() => {
@@ -30,6 +36,7 @@ export function openScratchLedger(options: ScratchLedgerOptions): ScratchLedger 
   return {
     put: (entries) => each(entries, (entry) => table.put(entry)),
     remove: (keys) => each(keys, (key) => table.remove(key)),
+    putHost: (notes) => database.transaction(() => table.putHost(notes)),
     byUidl: (uidl) => table.byUidl(uidl),
     get: (key) => table.get(key),
     holds: (entry) => table.holds(entry),
@@ -37,6 +44,9 @@ export function openScratchLedger(options: ScratchLedgerOptions): ScratchLedger 
     goneBefore: (time) => table.goneBefore(time),
     get size() {
       return table.size
+    },
+    get host() {
+      return table.host
     },
     close: () => database.close(),
   }

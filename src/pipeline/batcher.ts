@@ -12,6 +12,8 @@ export interface BatchItem {
   /** Undefined when only tombstones are to be written. */
   readonly message: BatchMessage | undefined
   readonly tombstones: readonly string[]
+  /** See Batch. */
+  readonly host?: string
   /** Raw octets, what the limit counts. */
   readonly bytes: number
   settle(verdict: Verdict): void

@@ -23,9 +23,9 @@ import { dedupe } from '../transforms/dedupe.ts'
 import { parse } from '../transforms/parse/index.ts'
 import type { Transform } from '../transforms/stage.ts'
 import { Admission } from './admission.ts'
-import { Batcher } from './batcher.ts'
+import { type BatchItem, Batcher } from './batcher.ts'
 import { Budget } from './budget.ts'
-import type { Delivery } from './delivery.ts'
+import type { Delivery, Verdict } from './delivery.ts'
 import { type DrainTuning, type ResolvedDrainTuning, drainTuning } from './options.ts'
 import { type Progress, type Receipt, assertIdentity } from './receipt.ts'
 import { SinkWriter } from './sink-writer.ts'
@@ -215,6 +215,7 @@ class DrainRun {
       budget: new Budget(this.#tuning.maxInFlightBytes),
       unit: (message, onSettled) => admission.unit(message, onSettled),
       commit: (entries, tombstones = []) => commitAll(batcher, entries, tombstones),
+      remember: (host) => commitOne(batcher, { message: undefined, tombstones: [], host }),
       starved: (value) => admission.starved(value),
       progress: (update) => {
         this.#progress = { ...this.#progress, ...update }
@@ -269,24 +270,25 @@ async function commitAll(
   entries: readonly LedgerEntry[],
   tombstones: readonly string[],
 ): Promise<void> {
-  const committed = (entry: LedgerEntry | undefined, forget: readonly string[]) =>
-    new Promise<void>((resolve, reject) => {
-      batcher.add({
-        message: entry === undefined ? undefined : { entry, records: [] },
-        tombstones: forget,
-        bytes: 0,
-        settle: (verdict) => {
-          if (verdict.kind === 'delivered') resolve()
-          else
-            reject(
-              'error' in verdict && verdict.error instanceof Error ? verdict.error : notCommitted(),
-            )
-        },
-      })
-    })
-  const waiting = entries.map((entry) => committed(entry, []))
-  if (tombstones.length > 0) waiting.push(committed(undefined, tombstones))
+  const waiting = entries.map((entry) =>
+    commitOne(batcher, { message: { entry, records: [] }, tombstones: [] }),
+  )
+  if (tombstones.length > 0) waiting.push(commitOne(batcher, { message: undefined, tombstones }))
   await Promise.all(waiting)
+}
+
+function commitOne(
+  batcher: Batcher,
+  item: Pick<BatchItem, 'message' | 'tombstones' | 'host'>,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (verdict: Verdict) => {
+      const error = 'error' in verdict && verdict.error instanceof Error ? verdict.error : undefined
+      if (verdict.kind === 'delivered') resolve()
+      else reject(error ?? notCommitted())
+    }
+    batcher.add({ ...item, bytes: 0, settle })
+  })
 }
 
 const notCommitted = (): MaildrainError =>

@@ -22,10 +22,14 @@ export interface SinkWriterOptions {
   readonly signal: AbortSignal
 }
 
-const batchOf = (items: readonly BatchItem[]): Batch => ({
-  messages: items.flatMap((item) => (item.message === undefined ? [] : [item.message])),
-  tombstones: items.flatMap((item) => item.tombstones),
-})
+function batchOf(items: readonly BatchItem[]): Batch {
+  const host = items.findLast((item) => item.host !== undefined)?.host
+  return {
+    messages: items.flatMap((item) => (item.message === undefined ? [] : [item.message])),
+    tombstones: items.flatMap((item) => item.tombstones),
+    ...(host === undefined ? {} : { host }),
+  }
+}
 
 export class SinkWriter {
   readonly #options: SinkWriterOptions

@@ -93,6 +93,8 @@ export class Pop3Client {
       signal: io.signal,
     }
     const connection = await Connection.open(resolved, connectionIo)
+    if (resolved.capa === 'off' && resolved.tls !== 'stls')
+      return new Pop3Client(connection, resolved, false)
     try {
       await askCapabilities(connection, resolved.maxCapabilityLines)
     } catch (error) {
@@ -117,6 +119,11 @@ export class Pop3Client {
   /** The connection is encrypted and the certificate was accepted. */
   get secure(): boolean {
     return this.#connection.secure
+  }
+
+  /** CAPA was asked and not answered in time: the connection is one of its own, on which it is not asked again. */
+  get hangsOnCapa(): boolean {
+    return !this.#capa && this.#options.capa === 'auto'
   }
 
   /** Several commands may be in flight. */

@@ -39,6 +39,10 @@ export const pop3ClientOptions = z.strictObject({
     .default(false)
     .describe('Let the password cross a network other than loopback in clear.'),
   auth: auth.describe('Credentials.'),
+  capa: z
+    .enum(['auto', 'off'])
+    .default('auto')
+    .describe('off: never ask for capabilities, for servers that hang on CAPA or break on it.'),
   pipelining: z
     .enum(['auto', 'off'])
     .default('auto')

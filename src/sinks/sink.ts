@@ -47,6 +47,8 @@ export interface Batch {
   readonly messages: readonly BatchMessage[]
   /** Ledger keys to forget in the same commit. */
   readonly tombstones: readonly string[]
+  /** What was observed of the mail server, JSON of some hundred octets: takes the place of `Ledger.host`. May be ignored. */
+  readonly host?: string
 }
 
 export interface WriteOptions {

@@ -38,6 +38,8 @@ export interface SourceContext {
   unit(message: RawMessage, onSettled: (verdict: Verdict) => void): MessageUnit
   /** Commits ledger entries that go with no record (kept, gone, copies), and forgets others. */
   commit(entries: readonly LedgerEntry[], tombstones?: readonly string[]): Promise<void>
+  /** Commits what was observed of the mail server, for later runs (`Batch.host`). */
+  remember(host: string): Promise<void>
   /** Tells the batcher whether waiting longer can bring it more records: true = it cannot. */
   starved(value: boolean): void
   progress(update: Partial<Progress>): void

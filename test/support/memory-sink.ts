@@ -7,6 +7,7 @@ export class MemoryLedger implements Ledger {
   readonly entries = new Map<string, LedgerEntry>()
   /** Entries that the destination no longer holds. */
   readonly lost = new Set<string>()
+  host: string | null = null
 
   byUidl(uidl: string): readonly LedgerEntry[] {
     return [...this.entries.values()].filter((entry) => entry.uidl === uidl)
@@ -80,6 +81,7 @@ export class MemorySink implements Sink {
       this.journal.push(`commit ${entry.state} ${entry.uidl ?? '-'}`)
     }
     for (const key of batch.tombstones) this.ledger.entries.delete(key)
+    this.ledger.host = batch.host ?? this.ledger.host
     await this.afterWrite(batch)
     if (failures.size > 0) throw new BatchError(failures)
   }

@@ -31,6 +31,7 @@ export interface Prepared {
 export interface Group {
   readonly messages: readonly Prepared[]
   readonly tombstones: readonly string[]
+  readonly host?: string | undefined
   readonly bytes: number
 }
 
@@ -148,7 +149,7 @@ export class Committer {
 
   async #transact(attempt: Attempt, ended: AbortSignal): Promise<void> {
     const { owner, ledgerTopic, records } = this.#options
-    const { messages, tombstones } = attempt.group
+    const { messages, tombstones, host } = attempt.group
     const transaction = await owner.producer?.begin()
     if (transaction === undefined)
       throw new MaildrainError('MAILDRAIN_INTERNAL', 'a batch was written without a producer')
@@ -160,6 +161,7 @@ export class Committer {
     const ledger = [
       ...entries.map((entry) => records.entry(entry)),
       ...tombstones.map((key) => records.tombstone(key)),
+      ...(host === undefined ? [] : [records.host(host)]),
     ]
     for (const send of sendsOf(ledger, LEDGER_SEND_BYTES)) {
       ended.throwIfAborted()
@@ -215,6 +217,7 @@ export class Committer {
     try {
       index.put(entries ?? [])
       index.remove(group.tombstones)
+      if (group.host !== undefined) index.putHost(group.host)
     } catch (error) {
       throw new SinkError(
         'MAILDRAIN_SINK_IO_FAILED',

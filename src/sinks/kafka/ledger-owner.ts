@@ -16,7 +16,13 @@ import type {
 } from './client.ts'
 import { withDeadline } from './deadline.ts'
 import { kafkaFailure } from './kafka-error.ts'
-import { LEDGER_FORMAT, type LedgerRecords, type Meta, type Owner } from './ledger-topic.ts'
+import {
+  LEDGER_FORMAT,
+  type LedgerChange,
+  type LedgerRecords,
+  type Meta,
+  type Owner,
+} from './ledger-topic.ts'
 import { readPlace } from './place.ts'
 
 export interface LedgerOwnerOptions {
@@ -154,13 +160,19 @@ export class LedgerOwner {
       if (change?.kind === 'entry') changed.set(change.entry.key, change.entry)
       if (change?.kind === 'entry') this.#witness(change.entry)
       if (change?.kind === 'tombstone') changed.set(change.key, null)
-      if (change?.kind === 'owner') this.#sawOwner(change.owner)
-      if (change?.kind === 'meta') this.#meta = change.meta
+      if (change !== null) this.#about(change)
       this.#position = record.offset + 1n
     }
     index.put([...changed.values()].filter((entry) => entry !== null))
     index.remove([...changed].flatMap(([key, entry]) => (entry === null ? [key] : [])))
     return false
+  }
+
+  /** What a record says beside the entries: whose the ledger is, and of which server. */
+  #about(change: LedgerChange): void {
+    if (change.kind === 'owner') this.#sawOwner(change.owner)
+    if (change.kind === 'meta') this.#meta = change.meta
+    if (change.kind === 'host') this.#options.index.putHost(change.notes)
   }
 
   #sawOwner(owner: Owner): void {

@@ -53,9 +53,11 @@ export type LedgerChange =
   | { readonly kind: 'tombstone'; readonly key: string }
   | { readonly kind: 'owner'; readonly owner: Owner }
   | { readonly kind: 'meta'; readonly meta: Meta }
+  | { readonly kind: 'host'; readonly notes: string }
 
 export const OWNER = '@owner'
 export const META = '@meta'
+const HOST = '@host'
 
 export interface LedgerRecordsOptions {
   /** M (src/identity.ts). */
@@ -94,6 +96,11 @@ export class LedgerRecords {
     return this.#record(META, value)
   }
 
+  /** @param notes JSON, which is written as it is */
+  host(notes: string): ProducerRecord {
+    return { ...this.#record(HOST, null), value: Buffer.from(notes, 'utf8') }
+  }
+
   /**
    * @returns null for another mailbox's record, or an `@` record of a later version
    * @throws LedgerError MAILDRAIN_LEDGER_DAMAGED
@@ -107,6 +114,7 @@ export class LedgerRecords {
       const parsed: unknown = JSON.parse(value.toString('utf8'))
       if (key === OWNER) return { kind: 'owner', owner: owner.parse(parsed) }
       if (key === META) return { kind: 'meta', meta: meta.parse(parsed) }
+      if (key === HOST) return { kind: 'host', notes: value.toString('utf8') }
       if (key.startsWith('@')) return null
       const entry = ledgerEntry.parse(parsed)
       if (entry.key !== key) throw new TypeError('its key is that of another entry')

@@ -120,9 +120,9 @@ export class KafkaSink implements Sink {
       messages.push(prepared)
       bytes += size
     }
-    const { tombstones } = batch
-    if (messages.length + tombstones.length > 0)
-      await committer.commit({ messages, tombstones, bytes })
+    const { tombstones, host } = batch
+    if (messages.length + tombstones.length > 0 || host !== undefined)
+      await committer.commit({ messages, tombstones, host, bytes })
     if (failures.size > 0) throw new BatchError(failures)
   }
 

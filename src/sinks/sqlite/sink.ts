@@ -86,6 +86,7 @@ export class SqliteSink implements Sink {
         table.put(entry)
       }
       for (const key of batch.tombstones) table.remove(key)
+      if (batch.host !== undefined) table.putHost(batch.host)
     })
     if (failures.size > 0) throw new BatchError(failures)
   }

@@ -7,6 +7,7 @@ import { type ErrorCode, MaildrainError } from '../../errors.ts'
 import { backoffMs } from '../../pipeline/retry.ts'
 import { Pop3Client, type Pop3ClientOptions, pop3ClientOptions } from '../../pop3/index.ts'
 import type { SourceContext } from '../source.ts'
+import type { Host } from './host.ts'
 import type { ResolvedPop3SourceOptions } from './options.ts'
 
 /** The server is there and asks for patience: waited for even before the first login. */
@@ -16,6 +17,9 @@ const BUSY: readonly ErrorCode[] = [
   'MAILDRAIN_POP3_SERVER_TEMPORARY',
 ]
 
+/** Attempts in a row that brought nothing. */
+const CAUTIOUS_AFTER = 3
+
 export class Connector {
   readonly #options: ResolvedPop3SourceOptions
   readonly #context: SourceContext
@@ -24,12 +28,14 @@ export class Connector {
   #everLoggedIn = false
   #lastLogin = -Infinity
   #loginDelayMs = 0
-  #pipelining: 'auto' | 'off'
+  readonly #host: Host
+  /** Sessions end before anything comes of them: one command at a time may help (o2.pl). */
+  #cautious = false
 
-  constructor(options: ResolvedPop3SourceOptions, context: SourceContext) {
+  constructor(options: ResolvedPop3SourceOptions, context: SourceContext, host: Host) {
     this.#options = options
     this.#context = context
-    this.#pipelining = options.pipelining
+    this.#host = host
   }
 
   /** Something came of a session: patience begins anew. */
@@ -54,10 +60,11 @@ export class Connector {
     const { clock, random, log, signal } = this.#context
     signal.throwIfAborted()
     if (!(error instanceof MaildrainError) || !error.retryable) throw error
-    if (error.code === 'MAILDRAIN_POP3_DESYNC') this.#pipelining = 'off'
+    if (error.code === 'MAILDRAIN_POP3_DESYNC') this.#host.cameApart()
     const now = clock.monotonic()
     this.#failingSince ??= now
     this.#attempt += 1
+    if (this.#attempt >= CAUTIOUS_AFTER && this.#everLoggedIn) this.#cautious = true
     const { openPatienceMs, retryPatienceMs, retryInitialMs } = this.#options
     const patient = this.#everLoggedIn || BUSY.includes(error.code)
     const patienceMs = patient ? retryPatienceMs : openPatienceMs
@@ -75,6 +82,7 @@ export class Connector {
     const early = this.#lastLogin + this.#loginDelayMs - clock.monotonic()
     if (early > 0) await sleep(clock, early, signal)
     const client = await Pop3Client.connect(this.#clientOptions(), { clock, signal })
+    if (client.hangsOnCapa) this.#host.hangsOnCapa()
     try {
       await client.login()
     } catch (error) {
@@ -91,7 +99,8 @@ export class Connector {
     const own = Object.entries(this.#options).filter(([name]) => name in pop3ClientOptions.shape)
     return {
       ...(Object.fromEntries(own) as unknown as Pop3ClientOptions),
-      pipelining: this.#pipelining,
+      ...(this.#host.doubtful || this.#cautious ? { pipelining: 'off' } : {}),
+      ...(this.#host.answersCapa ? {} : { capa: 'off' }),
     }
   }
 }

@@ -1,19 +1,107 @@
-/** What was observed of a server, over all sessions of a run: how it may be asked, and how far it is to be believed. */
+/**
+ * What was observed of a server, over all sessions and runs: how it may be asked, and how far it is to be believed. The
+ * ledger keeps it between runs; options stand above it.
+ */
+import { z } from 'zod'
 import type { QuitRemoves } from '../../pipeline/gate.ts'
 import type { NumberedListing, Pop3Client } from '../../pop3/index.ts'
 
-export class Host {
-  /** Which of LIST and UIDL answer by number; nothing is known before `probe`. */
-  listing: NumberedListing = { list: false, uidl: false }
+/** Servers are upgraded now and then: what is older is not believed, ms. */
+const BELIEVED_MS = 30 * 24 * 60 * 60 * 1000
+/** Messages after which sizes are judged. */
+const JUDGED_AFTER = 10
+/** Of the first messages: that many may differ from their announced size without anything being wrong. */
+const JUDGED = 50
+const MAY_DIFFER = 0.02
+
+const notes = z.strictObject({
+  /** Wall clock, ms since 1970 UTC. */
+  at: z.number(),
+  /** False: the server hangs on CAPA. */
+  capa: z.boolean(),
+  /** False: replies and commands have come apart when several were in flight. */
+  pipelining: z.boolean(),
   /** Messages whose bytes were bound to their number by an echo. */
-  bound = 0
-  /** Replies and commands have come apart once: every message is bound by itself from then on. */
-  doubtful = false
+  bound: z.number(),
+  /** Whole messages among the first that were read, and how their octets compare with the announced ones. */
+  sizes: z.strictObject({ seen: z.number(), longer: z.number(), shorter: z.number() }),
+})
+
+type Notes = z.output<typeof notes>
+
+const NOTHING: Notes = {
+  ...{ at: 0, capa: true, pipelining: true, bound: 0 },
+  sizes: { seen: 0, longer: 0, shorter: 0 },
+}
+
+export class Host {
+  readonly #now: () => number
+  #notes: Notes
+  #written: string
+  /** Which of LIST and UIDL answer by number; nothing is known before `probe`, which each run repeats. */
+  listing: NumberedListing = { list: false, uidl: false }
   #probed = false
+
+  /**
+   * @param stored what `toString` gave in an earlier run; what cannot be read is observed anew
+   * @param now wall clock, ms since 1970 UTC
+   */
+  constructor(stored: string | null, now: () => number) {
+    this.#now = now
+    this.#notes = read(stored, now())
+    this.#written = JSON.stringify({ ...this.#notes, at: 0 })
+  }
 
   /** An answer about a single number can be had: what is behind it in the line is in step. */
   get echoes(): boolean {
     return this.listing.list || this.listing.uidl
+  }
+
+  get bound(): number {
+    return this.#notes.bound
+  }
+
+  set bound(value: number) {
+    this.#notes = { ...this.#notes, bound: value }
+  }
+
+  /** Replies and commands have come apart once: one command at a time, and every message is bound by itself. */
+  get doubtful(): boolean {
+    return !this.#notes.pipelining
+  }
+
+  cameApart(): void {
+    this.#notes = { ...this.#notes, pipelining: false }
+  }
+
+  get answersCapa(): boolean {
+    return this.#notes.capa
+  }
+
+  hangsOnCapa(): void {
+    this.#notes = { ...this.#notes, capa: false }
+  }
+
+  /** Counts one of the first messages. */
+  sized(announced: number, octets: number): void {
+    const { seen, longer, shorter } = this.#notes.sizes
+    if (seen >= JUDGED || announced === 0) return
+    const sizes = {
+      seen: seen + 1,
+      longer: longer + Number(octets > announced),
+      shorter: shorter + Number(octets < announced),
+    }
+    this.#notes = { ...this.#notes, sizes }
+  }
+
+  /**
+   * LIST does not tell the octets that come (Exchange announces those of its store): messages differ in both directions. A
+   * server that cuts messages off makes them shorter only.
+   */
+  get announcesWrongly(): boolean {
+    const { seen, longer, shorter } = this.#notes.sizes
+    const many = Math.max(1, seen * MAY_DIFFER)
+    return seen >= JUDGED_AFTER && longer > many && shorter > many
   }
 
   /** To be called in a session with mail, before its first listing. Asks once. */
@@ -21,6 +109,25 @@ export class Host {
     if (this.#probed) return
     this.listing = await client.probeNumbered()
     this.#probed = true
+  }
+
+  /** What is to be remembered, when it has changed since the last call; null when not. */
+  changes(): string | null {
+    const comparable = JSON.stringify({ ...this.#notes, at: 0 })
+    if (comparable === this.#written) return null
+    this.#written = comparable
+    this.#notes = { ...this.#notes, at: this.#now() }
+    return JSON.stringify(this.#notes)
+  }
+}
+
+function read(stored: string | null, now: number): Notes {
+  if (stored === null) return NOTHING
+  try {
+    const parsed = notes.parse(JSON.parse(stored))
+    return now - parsed.at > BELIEVED_MS ? NOTHING : parsed
+  } catch {
+    return NOTHING
   }
 }
 

@@ -28,6 +28,12 @@ export const pop3SourceOptions = pop3ClientOptions.extend({
     .min(1)
     .default(200)
     .describe('Messages of a window of a listing by number.'),
+  sizes: z
+    .enum(['auto', 'exact', 'advisory'])
+    .default('auto')
+    .describe(
+      'Is a message that comes shorter than LIST announced cut off? exact: yes. advisory: not if it comes twice alike. auto: exact, unless sizes of this server are seen to be wrong in both directions (Exchange).',
+    ),
   quitDeletes: z
     .enum(['auto', 'yes', 'no'])
     .default('auto')

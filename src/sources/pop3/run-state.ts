@@ -19,6 +19,8 @@ export interface Suspect {
   cause: SuspectCause
   /** Octets that came at the last attempt. */
   octets: number
+  /** SHA-256 of what came at the last attempt, where it was well terminated; null otherwise. */
+  sha256: string | null
 }
 
 /** Attempts in this run before a message is left on the server. */
@@ -52,15 +54,16 @@ export class RunState {
     )
   }
 
-  suspect(item: WorkItem, cause: SuspectCause, octets: number): void {
+  suspect(item: WorkItem, cause: SuspectCause, octets: number, sha256: string | null = null): void {
     const id = identify(item.uidl, item.listedOctets)
     const suspect = this.suspects.get(id) ?? {
-      ...{ item, cause, octets },
+      ...{ item, cause, octets, sha256 },
       attempts: this.#before(item) ? SUSPECT_ATTEMPTS - 1 : 0,
     }
     suspect.attempts += 1
     suspect.cause = cause
     suspect.octets = octets
+    suspect.sha256 = sha256
     this.suspects.set(id, suspect)
     this.#context.log.warn(
       {
@@ -83,6 +86,11 @@ export class RunState {
 
   isSuspect(uidl: string | null, listedOctets: number): boolean {
     return this.suspects.has(identify(uidl, listedOctets))
+  }
+
+  /** Did the last attempt bring the same bytes? */
+  cameAlike(item: WorkItem, sha256: string): boolean {
+    return this.suspects.get(identify(item.uidl, item.listedOctets))?.sha256 === sha256
   }
 
   /** Its whole bytes came after all. */

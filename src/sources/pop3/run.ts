@@ -52,7 +52,7 @@ export class Pop3Run {
   readonly #deletions: Deletions
   readonly #runStart: number
   readonly state: RunState
-  readonly #host = new Host()
+  readonly #host: Host
   #limit: number
   #knownOnly = false
   #looked = false
@@ -78,7 +78,8 @@ export class Pop3Run {
     this.#context = context
     this.#mailbox = mailbox
     this.#push = push
-    this.#connector = new Connector(options, context)
+    this.#host = new Host(context.ledger.host ?? null, () => context.clock.now())
+    this.#connector = new Connector(options, context, this.#host)
     this.state = new RunState(context)
     this.#stagnation = new Stagnation(mailbox, this.state)
     this.#keeper = new Keeper(context, this.state)
@@ -100,8 +101,6 @@ export class Pop3Run {
       } catch (error) {
         client.close()
         this.#context.signal.throwIfAborted()
-        if (error instanceof Pop3ProtocolError && error.code === 'MAILDRAIN_POP3_DESYNC')
-          this.#host.doubtful = true
         this.#lookDue = true
         await this.#connector.failed(error)
         continue
@@ -254,6 +253,7 @@ export class Pop3Run {
       host: this.#host,
       removes: quitRemoves(client.capabilities.expireDays, this.#options.quitDeletes),
       deleting: this.#deleting,
+      sizes: this.#options.sizes,
       keepAliveMs: this.#options.keepAliveMs,
       oneByOne: task.retrying,
       repeated: task.repeated,
@@ -276,8 +276,16 @@ export class Pop3Run {
       this.#lost(session, error)
       throw error
     } finally {
-      if (!this.#context.signal.aborted) await this.#keeper.settleSession()
+      if (!this.#context.signal.aborted) {
+        await this.#keeper.settleSession()
+        await this.#remember()
+      }
     }
+  }
+
+  async #remember(): Promise<void> {
+    const changes = this.#host.changes()
+    if (changes !== null) await this.#context.remember(changes)
   }
 
   /** A session without a QUIT reply is a lost bet: the next is half as long and begins with what is known. */

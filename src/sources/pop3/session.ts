@@ -32,6 +32,7 @@ export interface SessionOptions {
   readonly mailbox: string
   readonly removes: QuitRemoves
   readonly deleting: boolean
+  readonly sizes: 'auto' | 'exact' | 'advisory'
   readonly keepAliveMs: number
   /** One message at a time: for those that were short or unreadable before. */
   readonly oneByOne: boolean
@@ -225,24 +226,25 @@ export class Session {
         this.#updateStarved()
         this.#wake?.()
       },
-      discard: () => {
-        this.#options.context.budget.release(collector.credit)
-        this.#gate.unresolved(item.n)
-        this.#wake?.()
-      },
+      discard: () => this.#giveBack(item, collector),
     })
   }
 
   #received(item: WorkItem, collector: Collector, push: Push): void {
     const { context, state } = this.#options
-    if (collector.discarded || collector.octets < item.listedOctets) {
-      context.budget.release(collector.credit)
+    if (collector.discarded) {
       if (collector.octets > context.maxMessageBytes) state.outgrown(item, collector.octets)
-      else state.suspect(item, collector.discarded ? 'outgrown' : 'short', collector.octets)
-      this.#gate.unresolved(item.n)
+      else state.suspect(item, 'outgrown', collector.octets)
+      this.#giveBack(item, collector)
       return
     }
+    this.#options.host.sized(item.listedOctets, collector.octets)
     const message = this.#message(item, collector)
+    if (collector.octets < item.listedOctets && !this.#isWhole(item, message)) {
+      state.suspect(item, 'short', collector.octets, message.sha256)
+      this.#giveBack(item, collector)
+      return
+    }
     this.#keys.set(item.n, { key: message.key, uidl: item.uidl })
     state.tally.see(message.key)
     state.readAgain(item)
@@ -254,6 +256,19 @@ export class Session {
       if (watched) this.#copies.settle(message.key, verdict)
       settled(verdict)
     })
+  }
+
+  /** Fewer octets than announced, on a server whose announcements are worth nothing: it has to come twice alike (G8). */
+  #isWhole(item: WorkItem, message: RawMessage): boolean {
+    const { host, sizes, state } = this.#options
+    const advisory = sizes === 'advisory' || (sizes === 'auto' && host.announcesWrongly)
+    return advisory && state.cameAlike(item, message.sha256)
+  }
+
+  #giveBack(item: WorkItem, collector: Collector): void {
+    this.#options.context.budget.release(collector.credit)
+    this.#gate.unresolved(item.n)
+    this.#wake?.()
   }
 
   #message(item: WorkItem, collector: Collector): RawMessage {
