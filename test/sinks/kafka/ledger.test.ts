@@ -4,6 +4,16 @@ import { rawMessage } from '../../support/messages.ts'
 import { ModelBroker, epochLost } from '../../support/model-broker.ts'
 import { sinkContext } from '../../support/sinks.ts'
 
+it('what was observed of a mail server is committed with a batch and read by the next owner', async () => {
+  const broker = new ModelBroker()
+  const sink = await openSink(broker)
+  expect(sink.ledger.host).toBeNull()
+  await sink.write({ messages: [], tombstones: [], host: '{"a":1}' })
+  await sink.write({ ...batchOf(...messages(1)), host: '{"a":2}' })
+  expect(sink.ledger.host).toBe('{"a":2}')
+  expect((await openSink(broker)).ledger.host).toBe('{"a":2}')
+})
+
 describe('one drainer (G11)', () => {
   it('who was replaced commits nothing, says so, and does not fence the newcomer', async () => {
     const broker = new ModelBroker()

@@ -45,6 +45,23 @@ function rows(path: string, sql: string): unknown[][] {
   }
 }
 
+describe('what was observed of a mail server', () => {
+  it('is committed with a batch and there when the file is opened again, also a file of before', async () => {
+    const path = newPath()
+    const sink = await openSink(path)
+    expect(sink.ledger?.host).toBeNull()
+    await sink.close()
+    const older = SqliteDatabase.openDurable(path, { busyTimeoutMs: 100, create: () => undefined })
+    older.exec('DROP TABLE ledger_host')
+    older.close()
+    const again = await openSink(path)
+    await again.write({ messages: [], tombstones: [], host: '{"a":1}' }, { signal })
+    await again.write({ messages: [], tombstones: [], host: '{"a":2}' }, { signal })
+    await again.close()
+    expect((await openSink(path)).ledger?.host).toBe('{"a":2}')
+  })
+})
+
 describe('what is written', () => {
   it('a row with the exact bytes and the fields that people look for, everything else as JSON', async () => {
     const path = newPath()
