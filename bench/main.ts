@@ -1,15 +1,19 @@
 /**
- * `npm run bench -- [--rounds N] [--messages N] [--sink kafka|sqlite] [--round-trip-ms N]`: the rate of the main job beside
- * the script that everybody writes. Prints the ratios; with --write NAME also docs/measured/NAME.md and its plot.
+ * `npm run bench -- [JOB] [flags]` measures beside something else in the same run, and prints ratios; with --write NAME also
+ * docs/measured/NAME.md.
+ *
+ *   rate     the main job beside the script that everybody writes [--sink kafka|sqlite]; with a plot
+ *   reading  the POP3 client by itself beside a bare reader that only counts bytes
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type BarGroup, barsSvg } from './bars.ts'
-import { machine, today } from './machine.ts'
-import { type Rate, measureRates } from './rate.ts'
+import { pair, rateLines, ratePlot, rateReport } from './rate-report.ts'
+import { measureRates } from './rate.ts'
+import { measureReading, readingLines, readingReport } from './reading.ts'
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     rounds: { type: 'string', default: '3' },
     messages: { type: 'string', default: '2000' },
@@ -23,97 +27,49 @@ const say = (line: string): void => {
   process.stdout.write(`${line}\n`)
 }
 
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN
-
-interface Line {
-  readonly sink: string
-  readonly roundTripMs: number
-  readonly ours: Rate
-  readonly other: Rate
-  readonly ratio: number
-}
-
-function pair(rates: readonly Rate[]): Line[] {
-  const ours = rates.filter(({ who }) => who === 'maildrain')
-  return ours.flatMap((our) => {
-    const { sink, roundTripMs } = our
-    const other = rates.find(
-      (rate) => rate !== our && rate.sink === sink && rate.roundTripMs === roundTripMs,
-    )
-    if (other === undefined) return []
-    const ratio = median(other.seconds) / median(our.seconds)
-    return [{ sink, roundTripMs, ours: our, other, ratio }]
-  })
-}
-
-const lineName = ({ sink, roundTripMs }: Line): string =>
-  `into ${sink === 'kafka' ? 'Kafka' : 'SQLite'}, mailbox ${roundTripMs === 0 ? 'on the same machine' : `${roundTripMs} ms away`}`
-
-const seconds = ({ seconds: all }: Rate): string =>
-  `${median(all).toFixed(1)} s (${all.map((each) => each.toFixed(1)).join(', ')})`
-
-function report(lines: readonly Line[], messages: number, rounds: number): string {
-  const rows = lines.map(
-    (line) =>
-      `| ${lineName(line)} | ${seconds(line.ours)} | ${seconds(line.other)} | ${line.ratio.toFixed(1)} |`,
-  )
-  return `# Rate of the main job, ${today()}
-
-${messages} mixed messages from Dovecot, parsed, each deleted once it is durable; ${machine()}, everything on one
-machine. Seconds of the whole process, median of ${rounds} rounds (each round); the two run one after the other in the
-same run. The script is [bench/script/everybody.mjs](../../bench/script/everybody.mjs): node-pop3, simpleParser, one
-awaited write, DELE.
-
-\`npm run bench -- ${process.argv.slice(2).join(' ')}\`
-
-| job | maildrain | node-pop3 script | times as fast |
-| --- | --- | --- | --- |
-${rows.join('\n')}
-
-![messages a second](${values.write ?? 'rate'}.svg)
-`
-}
-
-function plot(lines: readonly Line[], messages: number): string {
-  const groups: BarGroup[] = lines.map((line) => ({
-    heading: lineName(line),
-    bars: [line.ours, line.other].map((rate) => {
-      const value = messages / median(rate.seconds)
-      const highlighted = rate === line.ours
-      const times = highlighted ? `, ${line.ratio.toFixed(1)} times` : ''
-      return { label: rate.who, value, text: `${value.toFixed(0)} messages/s${times}`, highlighted }
-    }),
-  }))
-  return barsSvg(`Messages a second, ${messages} mixed messages, parsed`, groups)
-}
-
 /** A word that means nothing must not measure something else. */
-function wrong(flag: string, value: string): never {
-  say(`--${flag} ${value} is not understood`)
+function wrong(what: string): never {
+  say(`${what} is not understood`)
   process.exit(2)
 }
 
 const number = (flag: string, value: string): number =>
-  /^\d+$/.test(value) ? Number(value) : wrong(flag, value)
+  /^\d+$/.test(value) ? Number(value) : wrong(`--${flag} ${value}`)
 
 const sinkOf = (value: string): 'kafka' | 'sqlite' =>
-  value === 'kafka' || value === 'sqlite' ? value : wrong('sink', value)
+  value === 'kafka' || value === 'sqlite' ? value : wrong(`--sink ${value}`)
 
-const [messages, rounds] = [number('messages', values.messages), number('rounds', values.rounds)]
-const rates = await measureRates({
-  ...{ messages, rounds, say },
-  sinks: values.sink.map(sinkOf),
+const common = {
+  messages: number('messages', values.messages),
+  rounds: number('rounds', values.rounds),
   roundTripsMs: values['round-trip-ms'].map((ms) => number('round-trip-ms', ms)),
-})
-const lines = pair(rates)
-for (const line of lines)
-  say(
-    `${lineName(line)}: maildrain ${seconds(line.ours)}, script ${seconds(line.other)}, ${line.ratio.toFixed(2)} times as fast`,
-  )
-if (values.write !== undefined) {
-  const path = join(import.meta.dirname, '../docs/measured', values.write)
-  writeFileSync(`${path}.md`, report(lines, messages, rounds))
-  writeFileSync(`${path}.svg`, plot(lines, messages))
-  say(`wrote ${path}.md and .svg`)
+  say,
 }
+const command = process.argv.slice(2).join(' ')
+
+function write(ending: string, text: string): void {
+  if (values.write === undefined) return
+  const path = join(import.meta.dirname, '../docs/measured', `${values.write}.${ending}`)
+  writeFileSync(path, text)
+  say(`wrote ${path}`)
+}
+
+async function rate(): Promise<void> {
+  const lines = pair(await measureRates({ ...common, sinks: values.sink.map(sinkOf) }))
+  rateLines(lines).forEach(say)
+  write('md', rateReport(lines, { ...common, command, name: values.write ?? 'rate' }))
+  write('svg', ratePlot(lines, common.messages))
+}
+
+async function reading(): Promise<void> {
+  const readings = await measureReading(common)
+  readingLines(readings).forEach(say)
+  write('md', readingReport(readings, common, command))
+}
+
+const jobs = new Map([
+  ['rate', rate],
+  ['reading', reading],
+])
+const job = positionals[0] ?? 'rate'
+await (jobs.get(job) ?? wrong(job))()
