@@ -4,11 +4,10 @@
  * said. Messages go on to the destination only when the echo behind them has matched.
  */
 import { Pop3ProtocolError } from '../../errors.ts'
+import { BOUND_ONE_BY_ONE } from './host.ts'
 import type { WorkItem } from './work.ts'
 
-/** The first messages of a host are bound one by one. */
-const FIRST = 32
-/** Later one echo binds so many; an echo is some 40 octets. */
+/** After the first messages of a host one echo binds so many; an echo is some 40 octets. */
 const EVERY = 16
 
 export interface EchoOptions {
@@ -63,7 +62,7 @@ export class Echo {
     this.#issued += 1
     this.#last = { item, handled }
     this.#unasked += 1
-    const early = this.#before + this.#issued <= FIRST
+    const early = this.#before + this.#issued <= BOUND_ONE_BY_ONE
     if (this.#unasked >= EVERY || early || host.doubtful) this.#ask(this.#last)
     return this.#issued
   }

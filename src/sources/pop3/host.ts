@@ -14,6 +14,9 @@ const JUDGED_AFTER = 10
 const JUDGED = 50
 const MAY_DIFFER = 0.02
 
+/** So many messages of a host are bound to their number one by one. */
+export const BOUND_ONE_BY_ONE = 32
+
 const notes = z.strictObject({
   /** Wall clock, ms since 1970 UTC. */
   at: z.number(),
@@ -21,7 +24,7 @@ const notes = z.strictObject({
   capa: z.boolean(),
   /** False: replies and commands have come apart when several were in flight. */
   pipelining: z.boolean(),
-  /** Messages whose bytes were bound to their number by an echo. */
+  /** Messages whose bytes were bound to their number by an echo, as far as they are counted. */
   bound: z.number(),
   /** Whole messages among the first that were read, and how their octets compare with the announced ones. */
   sizes: z.strictObject({ seen: z.number(), longer: z.number(), shorter: z.number() }),
@@ -62,7 +65,7 @@ export class Host {
   }
 
   set bound(value: number) {
-    this.#notes = { ...this.#notes, bound: value }
+    this.#notes = { ...this.#notes, bound: Math.min(value, BOUND_ONE_BY_ONE) }
   }
 
   /** Replies and commands have come apart once: one command at a time, and every message is bound by itself. */

@@ -96,6 +96,12 @@ export class Pop3Run {
     for (;;) {
       this.#context.progress({ phase: 'connecting' })
       const client = await this.#connector.open()
+      // Whoever stops does not wait for a server that says nothing. What is being deleted comes to its end, so that
+      // nothing is in doubt.
+      const stop = () => {
+        if (client.state === 'transaction') client.close()
+      }
+      this.#context.signal.addEventListener('abort', stop, { once: true })
       try {
         if ((await this.#session(client)) === 'done') return
       } catch (error) {
@@ -104,6 +110,8 @@ export class Pop3Run {
         this.#lookDue = true
         await this.#connector.failed(error)
         continue
+      } finally {
+        this.#context.signal.removeEventListener('abort', stop)
       }
       this.#stagnation.assertProgress(`${this.#limit} ${this.#emptyLooks}`)
     }

@@ -107,6 +107,17 @@ describe('G9: listings window by window', () => {
     expect(commands(server, 2)).toContain('UIDL')
   })
 
+  it('a drain that is stopped does not wait for a server that says nothing', async () => {
+    const delayMs = (verb: string) => (verb === 'UIDL' ? 20_000 : 0)
+    const server = await serve(12, { behaviour: { delayMs } })
+    const stop = new AbortController()
+    const drained = drainInto(server, new MemorySink(), { signal: stop.signal })
+    setTimeout(() => stop.abort(), 100)
+    const started = performance.now()
+    await expect(drained).rejects.toMatchObject({ code: 'MAILDRAIN_STOPPED' })
+    expect(performance.now() - started).toBeLessThan(5000)
+  })
+
   it('are not used where the server does not answer by number, or when full listings are asked for', async () => {
     const full = await serve(12)
     await drainInto(full, new MemorySink(), { source: { listing: 'full' } })
