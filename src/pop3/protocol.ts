@@ -119,6 +119,11 @@ export class Pop3Protocol {
     return this.#status !== undefined
   }
 
+  /** Bytes of unfinished lines that are held: below `maxLineBytes` each. Content is passed on as it comes. */
+  get held(): number {
+    return this.#statusLine.pending + this.#listingLine.pending
+  }
+
   /** A probe whose status line may or may not be the whole reply: nothing has followed it yet. */
   get undecided(): boolean {
     return this.midReply && !this.#followed && this.awaited?.wholeIn !== undefined
@@ -168,13 +173,13 @@ export class Pop3Protocol {
    * @throws MaildrainError when the session cannot go on; the caller gives it to `fail`
    */
   receive(chunk: Buffer): void {
+    this.#lookAtFirstBytes(chunk)
     let at = 0
     while (at < chunk.length && this.#state !== 'closed') {
       if (this.#startingTls) throw this.#injected(chunk.length - at)
       if (this.#status === undefined) at = this.#statusLine.feed(chunk, at, this.#onStatusLine)
       else at = this.#feedReply(this.#status, chunk, at)
     }
-    this.#refuseForeignBytes()
   }
 
   /** The error that the end of the connection is. */
@@ -257,11 +262,12 @@ export class Pop3Protocol {
     this.#queue.complete(status.kind === 'err')
   }
 
-  /** A server of another kind may send no line at all: what it is shows in the first bytes. */
-  #refuseForeignBytes(): void {
-    if (this.#looked || this.awaited?.command !== GREETING || this.#statusLine.pending < 2) return
+  /** A server of another kind may send no line at all, or one without an end: what it is shows in the first bytes. */
+  #lookAtFirstBytes(chunk: Buffer): void {
+    if (this.#looked || this.awaited?.command !== GREETING) return
+    const begin = Buffer.concat([this.#statusLine.peek(), chunk.subarray(0, 200)])
+    if (begin.length < 2) return
     this.#looked = true
-    const begin = this.#statusLine.peek()
     if ((begin[0] ?? 0) < 0x20) throw this.#foreign(begin)
   }
 
