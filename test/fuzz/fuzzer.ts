@@ -5,8 +5,9 @@
 import { BlockCoverage } from './coverage.ts'
 import { Chance, mutate } from './mutate.ts'
 
-/** Inputs between two looks at the coverage: a look takes about a millisecond. */
-const BATCH = 512
+/** Inputs between two looks at the coverage, more while nothing is new: a look takes as long as 30 inputs. */
+const FEWEST = 128
+const MOST = 4096
 
 export interface Failure {
   readonly input: Buffer
@@ -25,6 +26,7 @@ export class Fuzzer {
   readonly corpus: Buffer[] = []
   /** Seeds are not counted. */
   executions = 0
+  #batchSize = FEWEST
   failure: Failure | undefined
   /** Milliseconds of the slowest batch. */
   slowestMs = 0
@@ -68,7 +70,7 @@ export class Fuzzer {
 
   #batch(): void {
     const inputs: Buffer[] = []
-    for (let count = 0; count < BATCH && this.failure === undefined; count += 1) {
+    for (let count = 0; count < this.#batchSize && this.failure === undefined; count += 1) {
       // What was found last is tried more often: it has been mutated least.
       const recent =
         this.#chance.below(2) === 0 ? Math.min(this.corpus.length, 32) : this.corpus.length
@@ -80,6 +82,7 @@ export class Fuzzer {
     }
     this.executions += inputs.length
     const fresh = this.#news()
+    this.#batchSize = fresh.size > 0 ? FEWEST : Math.min(MOST, this.#batchSize * 2)
     if (fresh.size > 0) this.#keepRunners(fresh, inputs)
   }
 
