@@ -8,7 +8,6 @@ type TimeoutName = Extract<keyof ResolvedPop3ClientOptions, `${string}TimeoutMs`
 const BY_VERB: Readonly<Record<Verb, TimeoutName>> = {
   CAPA: 'capaTimeoutMs',
   STLS: 'tlsTimeoutMs',
-  UTF8: 'commandTimeoutMs',
   USER: 'authTimeoutMs',
   PASS: 'authTimeoutMs',
   AUTH: 'authTimeoutMs',

@@ -29,7 +29,6 @@ import {
   connectSocket,
   systemPop3Clock,
 } from './transport.ts'
-import { askUtf8 } from './utf8.ts'
 import {
   type ListedMessage,
   type NumberedListing,
@@ -127,7 +126,6 @@ export class Pop3Client {
 
   /** Logs in, then asks for the capabilities again. A rejected password must not be tried again: servers lock accounts. */
   async login(): Promise<void> {
-    if (this.#options.utf8 === 'auto') await askUtf8(this.#connection)
     await authenticate(this.#connection, this.#options.auth)
     if (this.#capa) await askCapabilities(this.#connection, this.#options.maxCapabilityLines)
     this.#connection.ready()

@@ -10,7 +10,6 @@ const MAX_COMMAND_BYTES = 255
 export type Verb =
   | 'CAPA'
   | 'STLS'
-  | 'UTF8'
   | 'USER'
   | 'PASS'
   | 'AUTH'

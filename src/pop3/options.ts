@@ -95,12 +95,6 @@ export const pop3ClientOptions = z.strictObject({
     .describe(
       'Refused commands in a row at most, a NOOP goes in between; Dovecot disconnects at the 21st.',
     ),
-  utf8: z
-    .enum(['auto', 'off'])
-    .default('auto')
-    .describe(
-      'auto: the command UTF8 (RFC 6856) where it is offered; without it Courier wraps some messages.',
-    ),
   maxLineBytes: z
     .int()
     .min(512)

@@ -49,7 +49,7 @@ export interface Exchange {
 export const GREETING: Command = { verb: 'NOOP', line: '' }
 
 const ALLOWED: Readonly<Record<SessionState, ReadonlySet<Verb>>> = {
-  authorization: new Set<Verb>(['CAPA', 'STLS', 'UTF8', 'USER', 'PASS', 'AUTH', 'QUIT']),
+  authorization: new Set<Verb>(['CAPA', 'STLS', 'USER', 'PASS', 'AUTH', 'QUIT']),
   transaction: new Set<Verb>([
     ...(['CAPA', 'STAT', 'LIST', 'UIDL', 'RETR', 'TOP', 'DELE', 'NOOP', 'QUIT'] as const),
   ]),
