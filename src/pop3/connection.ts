@@ -8,6 +8,7 @@ import { type Capabilities, NO_CAPABILITIES } from './capabilities.ts'
 import { type Command, plainPayload } from './commands.ts'
 import { type ResolvedPop3ClientOptions, bareHost, defaultPort } from './options.ts'
 import { type Exchange, GREETING, Pop3Protocol, type SessionState, contextOf } from './protocol.ts'
+import { RateWatch } from './rate-watch.ts'
 import { type Status, cleanText, refusalError } from './replies.ts'
 import {
   type ConnectTransport,
@@ -57,12 +58,15 @@ export class Connection {
   readonly #options: ResolvedPop3ClientOptions
   readonly #clock: Pop3Clock
   readonly #watchdog: Watchdog
+  readonly #rate: RateWatch
   readonly #protocol: Pop3Protocol
   readonly #greeted: Promise<void>
   readonly #listeners: CloseListener[] = []
   #transport: Pop3Transport | undefined
   #awaited: Exchange | undefined
   #awaitedSince = 0
+  /** The exchange whose lines or body are coming in. */
+  #content: Exchange | undefined
   #lastByteAt = 0
   #flushing = false
   #end: { readonly error: MaildrainError | undefined } | undefined
@@ -90,13 +94,19 @@ export class Connection {
     const secrets = [password, plainPayload(user, password)]
     this.clean = (text) => cleanText(text, secrets)
     this.#watchdog = new Watchdog(clock, (ms) => this.#expired(ms))
+    this.#rate = new RateWatch(clock, options.minBytesPerSecond, () => this.fail(this.#tooSlow()))
     const { promise, resolve, reject } = deferred()
     this.#greeted = promise
     this.#protocol = new Pop3Protocol(
       {
         server: this.server,
-        limits: { maxBytes: options.maxPipelineBytes, maxCommands: options.maxPipelineCommands },
+        limits: {
+          maxBytes: options.maxPipelineBytes,
+          maxCommands: options.maxPipelineCommands,
+          maxRefusalsInRow: options.maxRefusalsInRow,
+        },
         maxLineBytes: options.maxLineBytes,
+        maxContentBytes: options.maxContentBytes,
         clean: this.clean,
         write: (commands) => this.#transport?.write(commands),
       },
@@ -233,6 +243,7 @@ export class Connection {
       this.fail(asMaildrainError(error))
       return
     }
+    this.#rate.add(chunk.length)
     this.#schedule()
     this.#watch()
   }
@@ -256,6 +267,7 @@ export class Connection {
       this.#awaited = awaited
       this.#awaitedSince = this.#clock.monotonic()
     }
+    this.#watchRate(this.#protocol.midReply ? awaited : undefined)
     if (awaited === undefined) this.#watchdog.rest()
     else if (this.#protocol.midReply)
       this.#watchdog.expect(
@@ -267,6 +279,13 @@ export class Connection {
         this.#awaitedSince,
         allowanceMs(awaited.command, this.state, this.#options),
       )
+  }
+
+  #watchRate(content: Exchange | undefined): void {
+    if (content === this.#content) return
+    this.#content = content
+    if (content === undefined) this.#rate.rest()
+    else this.#rate.begin()
   }
 
   #expired(ms: number): void {
@@ -288,6 +307,14 @@ export class Connection {
     return new ConnectionError('MAILDRAIN_POP3_TIMEOUT', `${this.server} ${what}`)
   }
 
+  #tooSlow(): ConnectionError {
+    const { minBytesPerSecond } = this.#options
+    return new ConnectionError(
+      'MAILDRAIN_POP3_TIMEOUT',
+      `${this.server} sent less than ${minBytesPerSecond} bytes a second of its reply to ${this.#awaited?.command.verb ?? 'nothing'}; maildrain reconnects by itself, on a line as slow as that lower minBytesPerSecond`,
+    )
+  }
+
   #watchSignal(signal: AbortSignal | undefined): void {
     if (signal === undefined) return
     const abort = () => this.fail(stopped(this.server, signal.reason))
@@ -301,6 +328,7 @@ export class Connection {
     this.#end = { error }
     this.#unwatch()
     this.#watchdog.stop()
+    this.#rate.stop()
     closeTransport()
     this.#protocol.fail(error ?? closedHere(this.server))
     for (const listener of this.#listeners) listener(error)

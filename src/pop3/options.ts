@@ -80,6 +80,25 @@ export const pop3ClientOptions = z.strictObject({
   quitTimeoutMs: timeoutMs(600_000).describe(
     'Milliseconds for QUIT; the server deletes during it (12 s measured for 20,000 messages).',
   ),
+  minBytesPerSecond: z
+    .int()
+    .min(0)
+    .default(16)
+    .describe(
+      'Bytes a second that a reply of several lines must bring, over any minute that this side listened; 0: any rate.',
+    ),
+  maxContentBytes: z
+    .int()
+    .min(1)
+    .default(1024 * MiB)
+    .describe('Bytes of one message above which the server is not believed and is disconnected.'),
+  maxRefusalsInRow: z
+    .int()
+    .min(1)
+    .default(15)
+    .describe(
+      'Refused commands in a row at most, a NOOP goes in between; Dovecot disconnects at the 21st.',
+    ),
   maxLineBytes: z
     .int()
     .min(512)

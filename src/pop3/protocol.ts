@@ -9,7 +9,7 @@ import {
   Pop3ProtocolError,
   Pop3StateError,
 } from '../errors.ts'
-import type { Command, Verb } from './commands.ts'
+import { type Command, type Verb, bare } from './commands.ts'
 import { MultiLineDecoder } from './multi-line.ts'
 import { LineBuffer } from './receive-buffer.ts'
 import {
@@ -63,6 +63,8 @@ export interface ProtocolOptions {
   readonly server: string
   readonly limits: PipelineLimits
   readonly maxLineBytes: number
+  /** Octets of one body; a listing is bounded by its lines. */
+  readonly maxContentBytes: number
   /** Makes server text safe to show, without secrets that the server echoes. */
   readonly clean: (text: string) => string
   /** Sends a string of whole commands as UTF-8. */
@@ -81,11 +83,13 @@ export class Pop3Protocol {
   /** Bytes came after the status line. */
   #followed = false
   #startingTls = false
+  /** The first bytes of the greeting were looked at. */
+  #looked = false
 
   /** @param greeting gets the server's first line */
   constructor(options: ProtocolOptions, greeting: Exchange) {
     this.#options = options
-    this.#queue = new SendQueue(options.limits)
+    this.#queue = new SendQueue(options.limits, breather)
     this.#statusLine = new LineBuffer(options.maxLineBytes)
     this.#listingLine = new LineBuffer(options.maxLineBytes)
     this.#queue.push(greeting)
@@ -113,6 +117,11 @@ export class Pop3Protocol {
   /** The reply has begun: its status line was read, and more lines belong to it. */
   get midReply(): boolean {
     return this.#status !== undefined
+  }
+
+  /** Bytes of unfinished lines that are held: below `maxLineBytes` each. Content is passed on as it comes. */
+  get held(): number {
+    return this.#statusLine.pending + this.#listingLine.pending
   }
 
   /** A probe whose status line may or may not be the whole reply: nothing has followed it yet. */
@@ -164,13 +173,13 @@ export class Pop3Protocol {
    * @throws MaildrainError when the session cannot go on; the caller gives it to `fail`
    */
   receive(chunk: Buffer): void {
+    this.#lookAtFirstBytes(chunk)
     let at = 0
     while (at < chunk.length && this.#state !== 'closed') {
       if (this.#startingTls) throw this.#injected(chunk.length - at)
       if (this.#status === undefined) at = this.#statusLine.feed(chunk, at, this.#onStatusLine)
       else at = this.#feedReply(this.#status, chunk, at)
     }
-    this.#refuseForeignBytes()
   }
 
   /** The error that the end of the connection is. */
@@ -232,6 +241,8 @@ export class Pop3Protocol {
     this.#followed = true
     const onData = exchange.expects === 'lines' ? this.#onListingData : exchange.onData
     const next = this.#decoder.feed(chunk, at, onData ?? ignore)
+    if (exchange.expects === 'body' && this.#decoder.octets > this.#options.maxContentBytes)
+      throw this.#endless()
     if (this.#decoder.ended) {
       this.#status = undefined
       this.#complete(exchange, status, this.#decoder.octets)
@@ -248,15 +259,16 @@ export class Pop3Protocol {
 
   #complete(exchange: Exchange, status: Status, octets: number): void {
     exchange.onReply(status, octets)
-    this.#queue.complete()
+    this.#queue.complete(status.kind === 'err')
   }
 
-  /** A server of another kind may send no line at all: what it is shows in the first bytes. */
-  #refuseForeignBytes(): void {
-    if (this.awaited?.command !== GREETING || this.#statusLine.pending === 0) return
-    const begin = this.#statusLine.peek()
-    const first = begin[0] ?? 0
-    if (first < 0x20 && begin.length >= 2) throw this.#foreign(begin)
+  /** A server of another kind may send no line at all, or one without an end: what it is shows in the first bytes. */
+  #lookAtFirstBytes(chunk: Buffer): void {
+    if (this.#looked || this.awaited?.command !== GREETING) return
+    const begin = Buffer.concat([this.#statusLine.peek(), chunk.subarray(0, 200)])
+    if (begin.length < 2) return
+    this.#looked = true
+    if ((begin[0] ?? 0) < 0x20) throw this.#foreign(begin)
   }
 
   #foreign(line: Buffer): Pop3ProtocolError {
@@ -289,6 +301,14 @@ export class Pop3Protocol {
     )
   }
 
+  #endless(): Pop3ProtocolError {
+    const { server, maxContentBytes } = this.#options
+    return new Pop3ProtocolError(
+      'MAILDRAIN_POP3_LIMIT',
+      `${server} sent more than ${maxContentBytes} bytes of one message; raise maxContentBytes if the server is trusted`,
+    )
+  }
+
   /** CVE-2021-22947 and its kin: cleartext that would be taken for what the server says under TLS. */
   #injected(bytes: number): Pop3ProtocolError {
     return this.#protocolError(
@@ -313,6 +333,12 @@ function nameOf({ command }: Exchange): string {
 }
 
 const ignore = (): void => undefined
+
+/** The NOOP between commands that may all be refused. */
+const breather = (): Exchange => ({
+  ...{ command: bare('NOOP'), expects: 'line', octets: 0 },
+  ...{ onReply: ignore, onFailure: ignore },
+})
 
 const wrongState = (verb: Verb, state: SessionState): Pop3StateError =>
   new Pop3StateError(

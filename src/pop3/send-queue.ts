@@ -8,6 +8,8 @@ export interface PipelineLimits {
   /** Octets announced for the RETRs in flight; a single larger message goes alone. */
   readonly maxBytes: number
   readonly maxCommands: number
+  /** Dovecot disconnects after 21 refusals in a row, whether of bad commands or of messages that another client deleted. */
+  readonly maxRefusalsInRow: number
 }
 
 /** Dovecot's input buffer; it does not read on while a command runs (pop3-client.h). */
@@ -27,11 +29,18 @@ export class SendQueue<T extends Queued> {
   #head = 0
   #octets = 0
   #commandBytes = 0
+  readonly #breather: () => T
+  #sent = 0
+  #answered = 0
+  /** The last command, counted from the first, that was accepted or, being NOOP, will be. */
+  #accepted = 0
   /** Several commands may be in flight. */
   pipelining = false
 
-  constructor(limits: PipelineLimits) {
+  /** @param breather makes the NOOP that keeps refusals from being too many in a row */
+  constructor(limits: PipelineLimits, breather: () => T) {
     this.#limits = limits
+    this.#breather = breather
   }
 
   /** The command whose reply comes next. */
@@ -52,10 +61,13 @@ export class SendQueue<T extends Queued> {
     const taken: T[] = []
     for (;;) {
       const next = this.#waiting[this.#nextWaiting]
-      if (next === undefined || !this.#mayFly(next)) break
-      this.#nextWaiting += 1
-      this.#fly(next)
-      taken.push(next)
+      if (next === undefined) break
+      const due = this.#isBreatherDue(next)
+      const item = due ? this.#breather() : next
+      if (!this.#mayFly(item)) break
+      if (!due) this.#nextWaiting += 1
+      this.#fly(item)
+      taken.push(item)
     }
     if (this.#nextWaiting === this.#waiting.length && this.#nextWaiting > 0) {
       this.#waiting = []
@@ -65,9 +77,11 @@ export class SendQueue<T extends Queued> {
   }
 
   /** The reply to the head was read to its end. */
-  complete(): void {
+  complete(refused: boolean): void {
     const done = this.head
     if (done === undefined) return
+    this.#answered += 1
+    if (!refused) this.#accepted = Math.max(this.#accepted, this.#answered)
     this.#head += 1
     this.#octets -= done.octets
     this.#commandBytes -= done.command.line.length
@@ -87,7 +101,14 @@ export class SendQueue<T extends Queued> {
     return all
   }
 
+  #isBreatherDue({ command }: T): boolean {
+    if (command.verb === 'NOOP' || !PIPELINED.has(command.verb)) return false
+    return this.#sent - this.#accepted >= this.#limits.maxRefusalsInRow
+  }
+
   #fly(item: T): void {
+    this.#sent += 1
+    if (item.command.verb === 'NOOP') this.#accepted = this.#sent
     this.#inFlight.push(item)
     this.#octets += item.octets
     this.#commandBytes += item.command.line.length

@@ -20,19 +20,22 @@ describe('STAT', () => {
     ['+OK 0 0', { messages: 0, octets: 0 }],
     ['+OK 7', { messages: 7, octets: 0 }],
     ['+OK  12   99 octets here', { messages: 12, octets: 99 }],
-  ])('%s', (reply, expected) =>
+    ['+OK 2 320 junk', { messages: 2, octets: 320 }],
+    ['+OK 2 -5', { messages: 2, octets: 0 }],
+    ['+OK 144524 5000000000', { messages: 144_524, octets: 5_000_000_000 }],
+  ])('case 46: %s', (reply, expected) =>
     session(`C: STAT\nS: ${reply}`, async (client) => {
       expect(await client.stat()).toEqual(expected)
     }),
   )
 
-  it('a reply without a number ends the session', () =>
-    session('C: STAT\nS: +OK maildrop ready', async (client) => {
+  it('case 47: a reply without a number ends the session', () =>
+    session('C: STAT\nS: +OK x', async (client) => {
       expect(await rejection(client.stat())).toMatchObject({ code: 'MAILDRAIN_POP3_PROTOCOL' })
       expect(client.state).toBe('closed')
     }))
 
-  it('a count beyond the limit is not believed', () =>
+  it('case 47: a count beyond the limit is not believed', () =>
     session('C: STAT\nS: +OK 99999999999 1', async (client) => {
       expect(await rejection(client.stat())).toMatchObject({ code: 'MAILDRAIN_POP3_LIMIT' })
     }))
@@ -66,7 +69,7 @@ describe('UIDL and LIST of everything', () => {
       },
     ))
 
-  it('a unique-id may hold spaces and bytes beyond ASCII, and begin with a dot', () =>
+  it('case 56: a unique-id may hold spaces and bytes beyond ASCII, and begin with a dot', () =>
     session(
       'C: UIDL\nS: +OK\nS: 1 a b\nS= "2 \\u00ff\\u00e9\\r\\n"\nS: 3 ..x\nS: .',
       async (client) => {
@@ -78,7 +81,49 @@ describe('UIDL and LIST of everything', () => {
       },
     ))
 
-  it('a unique-id that is missing or unusable is told apart, or rejects the listing', () =>
+  it('case 55: spaces, tabs and +OK around number and unique-id', () =>
+    session(
+      'C: UIDL\nS: +OK\nS= "1   three spaces \\r\\n"\nS= "2\\ttab\\t\\r\\n"\nS= "3 bare LF\\n"\nS: +OK 4 led\nS: .',
+      async (client) => {
+        expect(await uidls(client, 4)).toEqual([
+          [1, 'three spaces'],
+          [2, 'tab'],
+          [3, 'bare LF'],
+          [4, 'led'],
+        ])
+      },
+    ))
+
+  it('case 56: a unique-id of 200 characters, one a byte', () =>
+    session(`C: UIDL\nS: +OK\nS: 1 ${'u'.repeat(199)}\u00e9\nS: .`, async (client) => {
+      expect(await uidls(client)).toEqual([[1, `${'u'.repeat(199)}\u00e9`]])
+    }))
+
+  it.each([
+    ['an escape sequence', '1 a\\u001b[2Jb'],
+    ['DEL', '1 a\\u007fb'],
+    ['NUL', '1 a\\u0000b'],
+    ['a bare CR', '1 a\\rb'],
+    ['1,025 characters', `1 ${'u'.repeat(1025)}`],
+  ])('case 57: %s in a unique-id is no unique-id, and never shown', (_, line) =>
+    session(
+      `C: UIDL\nS: +OK\nS= "${line}\\r\\n"\nS: .\nC: UIDL\nS: +OK\nS= "${line}\\r\\n"\nS: .`,
+      async (client) => {
+        const missing: number[] = []
+        const never = () => {
+          throw new Error('was given')
+        }
+        await client.uidlAll(never, 1, (n) => missing.push(n))
+        expect(missing).toEqual([1])
+        const error = await rejection(uidls(client, 1))
+        expect(error).toMatchObject({ code: 'MAILDRAIN_POP3_PROTOCOL' })
+        expect(error.message).not.toMatch(/\p{Cc}/u)
+        expect(error.message.length).toBeLessThan(400)
+      },
+    ),
+  )
+
+  it('case 58: a unique-id that is missing or unusable is told apart, or rejects the listing', () =>
     session('C: UIDL\nS: +OK\nS: 1\nS: 2 ok\nS: .\nC: UIDL\nS: +OK\nS: 1\nS: .', async (client) => {
       const [found, missing]: [number[], number[]] = [[], []]
       await client.uidlAll(
@@ -96,14 +141,14 @@ describe('UIDL and LIST of everything', () => {
     ['number zero', '0 a', 'MAILDRAIN_POP3_PROTOCOL'],
     ['no number', 'one a', 'MAILDRAIN_POP3_PROTOCOL'],
     ['more lines than messages', '1 a\nS: 2 b\nS: 3 c\nS: 4 d', 'MAILDRAIN_POP3_LIMIT'],
-  ])('G9: %s rejects the whole listing', (_, lines, code) =>
+  ])('case 60, 62, G9: %s rejects the whole listing', (_, lines, code) =>
     session(`C: UIDL\nS: +OK\nS: ${lines}`, async (client) => {
       expect(await rejection(uidls(client))).toMatchObject({ code })
       expect(client.state).toBe('closed')
     }),
   )
 
-  it('-ERR leaves the session as it was', () =>
+  it('case 63: -ERR leaves the session as it was', () =>
     session('C: UIDL\nS: -ERR no such command\nC: NOOP\nS: +OK', async (client) => {
       expect(await rejection(uidls(client))).toMatchObject({
         code: 'MAILDRAIN_POP3_REFUSED',
@@ -113,7 +158,7 @@ describe('UIDL and LIST of everything', () => {
       await client.noop()
     }))
 
-  it('the end of the connection within it is no end of the listing', () =>
+  it('case 61: the end of the connection within it is no end of the listing', () =>
     session('C: UIDL\nS: +OK\nS: 1 a\nX', async (client) => {
       expect(await rejection(uidls(client))).toMatchObject({ code: 'MAILDRAIN_POP3_DISCONNECTED' })
     }))
@@ -135,7 +180,7 @@ describe('UIDL n and LIST n', () => {
       expect(await client.list(2)).toBe(200)
     }))
 
-  it('G9: an answer about another number ends the session', () =>
+  it('case 50, G9: an answer about another number ends the session', () =>
     session('C: UIDL 2\nS: +OK 3 abc', async (client) => {
       expect(await rejection(client.uidl(2))).toMatchObject({ code: 'MAILDRAIN_POP3_DESYNC' })
       expect(client.state).toBe('closed')

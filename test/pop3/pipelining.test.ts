@@ -49,7 +49,7 @@ describe('pipelining', () => {
       { maxPipelineCommands: 2 },
     ))
 
-  it('-ERR in the middle belongs to its command alone', () =>
+  it('case 83: -ERR in the middle belongs to its command alone', () =>
     session(
       'C: DELE 1\nC: DELE 2\nC: DELE 3\nS: +OK\nS: -ERR no\nS: +OK',
       async (client) => {
@@ -59,13 +59,85 @@ describe('pipelining', () => {
       PIPELINING,
     ))
 
-  it('G9: an answer about another number fails it and everything behind it', () =>
+  it('case 50, G9: an answer about another number fails it and everything behind it', () =>
     session(
       'C: UIDL 1\nC: UIDL 2\nS: +OK 2 b\nS: +OK 1 a',
       async (client) => {
         const asked = [client.uidl(1), client.uidl(2)]
         for (const each of asked.map(rejection))
           expect(await each).toMatchObject({ code: 'MAILDRAIN_POP3_DESYNC' })
+      },
+      PIPELINING,
+    ))
+
+  it('case 49: 200 UIDL n in flight, answered in order', () => {
+    const commands: string[] = []
+    const replies: string[] = []
+    for (let n = 1; n <= 200; n += 1) {
+      commands.push(`C: UIDL ${n}`)
+      replies.push(`S: +OK ${n} u${n}`)
+    }
+    return session(
+      [...commands, ...replies].join('\n'),
+      async (client) => {
+        const numbers = Array.from({ length: 200 }, (_, index) => index + 1)
+        const answers = await Promise.all(numbers.map((n) => client.uidl(n)))
+        expect(answers).toEqual(numbers.map((n) => `u${n}`))
+      },
+      PIPELINING,
+      { maxPipelineCommands: 1024, maxRefusalsInRow: 1000 },
+    )
+  })
+
+  it('case 51: -ERR to one UIDL n is about that number alone', () =>
+    session(
+      'C: UIDL 4\nC: UIDL 5\nC: UIDL 6\nS: +OK 4 d\nS: -ERR no such message\nS: +OK 6 f',
+      async (client) => {
+        const answers = await Promise.allSettled([4, 5, 6].map((n) => client.uidl(n)))
+        expect(answers).toMatchObject([
+          { value: 'd' },
+          { reason: { code: 'MAILDRAIN_POP3_REFUSED' } },
+          { value: 'f' },
+        ])
+      },
+      PIPELINING,
+    ))
+
+  it('case 83: 64 RETR in flight, -ERR in the middle: each answer is its own', () => {
+    const numbers = Array.from({ length: 64 }, (_, index) => index + 1)
+    const script = [
+      ...numbers.map((n) => `C: RETR ${n}`),
+      ...numbers.map((n) => (n === 32 ? 'S: -ERR expunged' : `S: +OK\nS: message ${n}\nS: .`)),
+      'C: NOOP\nS: +OK',
+    ]
+    return session(
+      script.join('\n'),
+      async (client) => {
+        const chunks = numbers.map((): Buffer[] => [])
+        const reads = chunks.map((into, index) =>
+          client.retr(index + 1, { octets: 20, onData: (chunk) => into.push(Buffer.from(chunk)) }),
+        )
+        const refused = (await Promise.allSettled(reads)).flatMap(({ status }, index) =>
+          status === 'rejected' ? [index + 1] : [],
+        )
+        expect(refused).toEqual([32])
+        const texts = chunks.map((each) => Buffer.concat(each).toString('latin1'))
+        expect(texts).toEqual(numbers.map((n) => (n === 32 ? '' : `message ${n}\r\n`)))
+        await client.noop()
+      },
+      PIPELINING,
+      { maxRefusalsInRow: 1000 },
+    )
+  })
+
+  it('case 84, G9: the next +OK before the end of a message ends the session', () =>
+    session(
+      'C: RETR 1\nC: RETR 2\nS: +OK\nS: one\nS: +OK\nS: .\nS: two\nS: .',
+      async (client) => {
+        const { onData } = collect()
+        const reads = [1, 2].map((n) => client.retr(n, { octets: 5, onData }))
+        expect(await rejection(reads[1]!)).toMatchObject({ code: 'MAILDRAIN_POP3_DESYNC' })
+        expect(client.state).toBe('closed')
       },
       PIPELINING,
     ))

@@ -12,7 +12,7 @@ async function retr(client: Pop3Client, n: number, octets = 100) {
 }
 
 describe('RETR', () => {
-  it('gives the exact content, dots unstuffed, the last CRLF kept', () =>
+  it('case 66, 72: gives the exact content, dots unstuffed, the last CRLF kept', () =>
     session(
       'C: RETR 1\nS: +OK 120 octets\nS: Subject: x\nS: \nS: ..leading dot\nS: ...\nS: ..\nS: .\nC: NOOP\nS: +OK',
       async (client) => {
@@ -22,7 +22,7 @@ describe('RETR', () => {
       },
     ))
 
-  it('G8: only CRLF.CRLF ends it: bare LF, bare CR and dots between them are content', () =>
+  it('case 68, G8: only CRLF.CRLF ends it: bare LF, bare CR and dots between them are content', () =>
     session(
       'C: RETR 1\nS: +OK\nS= "a\\n.\\nb\\r.\\rc\\n.\\r\\n"\nS= "d\\r\\n.\\r\\n"',
       async (client) => {
@@ -30,17 +30,17 @@ describe('RETR', () => {
       },
     ))
 
-  it('an empty message', () =>
+  it('case 67: an empty message', () =>
     session('C: RETR 1\nS: +OK\nS: .', async (client) => {
       expect(await retr(client, 1)).toEqual({ octets: 0, text: '' })
     }))
 
-  it('NUL and eight bits come through', () =>
+  it('case 71: NUL and eight bits come through', () =>
     session('C: RETR 1\nS: +OK\nS= "\\u0000\\u00ff\\u0080\\r\\n.\\r\\n"', async (client) => {
       expect((await retr(client, 1)).text).toBe('\u0000\u00ff\u0080\r\n')
     }))
 
-  it('-ERR says nothing about the message and leaves the session', () =>
+  it('case 76: -ERR says nothing about the message and leaves the session', () =>
     session('C: RETR 7\nS: -ERR Message 7 expunged.\nC: NOOP\nS: +OK', async (client) => {
       expect(await rejection(retr(client, 7))).toMatchObject({
         code: 'MAILDRAIN_POP3_REFUSED',
@@ -49,7 +49,7 @@ describe('RETR', () => {
       await client.noop()
     }))
 
-  it('G8: the end of the connection is not the end of the message', () =>
+  it('case 78, G8: the end of the connection is not the end of the message', () =>
     session('C: RETR 1\nS: +OK\nS: half of\nX', async (client) => {
       expect(await rejection(retr(client, 1))).toMatchObject({
         code: 'MAILDRAIN_POP3_DISCONNECTED',
@@ -64,6 +64,38 @@ describe('RETR', () => {
       }
       const failed = await rejection(client.retr(1, { octets: 1, onData }))
       expect(failed.message).toBe('disk full')
+      await client.noop()
+    }))
+
+  it('case 70: lines that look like replies are content', () =>
+    session(
+      'C: RETR 1\nS: +OK\nS: +OK 3 messages\nS: -ERR no\nS: ..\nS: +\nS: .\nC: NOOP\nS: +OK',
+      async (client) => {
+        expect((await retr(client, 1)).text).toBe('+OK 3 messages\r\n-ERR no\r\n.\r\n+\r\n')
+        await client.noop()
+      },
+    ))
+
+  it.each(['+OK', '+OK 120 octets', '+OK 999999 octets follow', '+OK \u001b junk', '+OK <x@y>'])(
+    'case 73: the words after %j change nothing',
+    (status) =>
+      session(`C: RETR 1\nS: ${status}\nS: a\nS: .`, async (client) => {
+        expect(await retr(client, 1)).toEqual({ octets: 3, text: 'a\r\n' })
+      }),
+  )
+
+  it('case 74, 75: tells the octets that came, whatever was listed', () =>
+    session(
+      'C: RETR 1\nS: +OK\nS: short\nS: .\nC: RETR 1\nS: +OK\nS: long\nS: .',
+      async (client) => {
+        expect((await retr(client, 1, 1000)).octets).toBe(7)
+        expect((await retr(client, 1, 1)).octets).toBe(6)
+      },
+    ))
+
+  it('case 77: -ERR [UTF8] is told by its code; nothing is known about the message', () =>
+    session('C: RETR 1\nS: -ERR [UTF8] use UTF8\nC: NOOP\nS: +OK', async (client) => {
+      expect(await rejection(retr(client, 1))).toMatchObject({ responseCode: 'UTF8' })
       await client.noop()
     }))
 

@@ -231,6 +231,7 @@ export async function session(
   drive: (client: Pop3Client, server: ScriptedServer) => Promise<void>,
   capabilities: readonly string[] = ['USER', 'UIDL', 'TOP'],
   options: Partial<Pop3ClientOptions> = {},
+  io: Pop3ClientIo = {},
 ): Promise<void> {
   await converse(
     loginScript(...capabilities) + script,
@@ -240,6 +241,7 @@ export async function session(
       await drive(client, server)
     },
     options,
+    io,
   )
 }
 

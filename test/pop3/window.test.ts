@@ -9,7 +9,7 @@ describe('the probe for listings by number', () => {
       expect(await client.probeNumbered()).toEqual(BOTH)
     }))
 
-  it('an answer without the number is none', () =>
+  it('case 53: an answer without the number is none', () =>
     session(
       'C: LIST 1\nS: +OK 1024\nC: UIDL 1\nS: +OK abc\nC: NOOP\nS: +OK',
       async (client) => {
@@ -20,7 +20,7 @@ describe('the probe for listings by number', () => {
       { probeSilenceMs: 30 },
     ))
 
-  it('a whole listing instead is read to its end, and the session stays in step', () =>
+  it('case 52: a whole listing instead is read to its end, and the session stays in step', () =>
     session(
       'C: LIST 1\nS: +OK 2 messages\nS: 1 120\nS: 2 200\nS: .\nC: UIDL 1\nS: +OK\nS: 1 a\nS: 2 b\nS: .\nC: NOOP\nS: +OK',
       async (client) => {
@@ -50,7 +50,7 @@ describe('a window', () => {
       ['USER', 'UIDL', 'PIPELINING'],
     ))
 
-  it('leaves out what the server refuses, and a unique-id that it has not', () =>
+  it('case 51: leaves out what the server refuses, and a unique-id that it has not', () =>
     session(
       'C: LIST 1\nS: +OK 1 10\nC: UIDL 1\nS: +OK 1\nC: LIST 2\nS: -ERR gone\nC: UIDL 2\nS: -ERR gone\nC: LIST 3\nS: +OK 3 30\nC: UIDL 3\nS: +OK 3 c',
       async (client) => {

@@ -10,6 +10,7 @@ import { formatBytes, formatCount, formatSeconds } from '../../src/observe/units
 import { startDovecot } from '../fixtures/dovecot.ts'
 import { startBroker } from '../fixtures/kafka-broker.ts'
 import { type KillRound, killRound } from '../support/kill-round.ts'
+import { fuzzPop3 } from './fuzz-pop3.ts'
 import { type Soak, soaks } from './soaks.ts'
 
 interface State {
@@ -117,7 +118,9 @@ const { values, positionals } = parseArgs({
 })
 const [name = ''] = positionals
 const soak = soaks.get(name)
-if (soak === undefined) {
-  say(`name one of: ${[...soaks.keys()].join(', ')}`)
+if (name === 'fuzz-pop3') {
+  if (!fuzzPop3(root, Number(values.minutes), say)) process.exitCode = 1
+} else if (soak === undefined) {
+  say(`name one of: ${[...soaks.keys(), 'fuzz-pop3'].join(', ')}`)
   process.exitCode = 2
 } else if (!(await run(name, soak, Number(values.minutes)))) process.exitCode = 1

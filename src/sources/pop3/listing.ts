@@ -34,10 +34,15 @@ export async function list(
     into.plan.consider(n, uidl, sizes[n] ?? 0)
   }
   try {
-    await client.uidlAll((n, uidl) => {
-      into.look.see(uidl)
-      consider(n, uidl)
-    }, messages)
+    await client.uidlAll(
+      (n, uidl) => {
+        into.look.see(uidl)
+        consider(n, uidl)
+      },
+      messages,
+      // Some servers leave the unique-id out here and there: the bytes tell what it is.
+      (n) => consider(n, null),
+    )
     return { hasUidl: true, named }
   } catch (error) {
     // A server that announces UIDL and fails has a bad moment; only one that does not announce it has none.

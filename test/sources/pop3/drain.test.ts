@@ -134,7 +134,7 @@ describe('a drain without deletion', () => {
     expect(server.remaining()).toBe(6)
   })
 
-  it('is refused on a server without unique-ids', async () => {
+  it('case 63: is refused on a server without unique-ids', async () => {
     const server = await serve(2, { behaviour: { noUidl: true } })
     await expect(drainInto(server, new MemorySink(), { deletion: 'keep' })).rejects.toMatchObject({
       code: 'MAILDRAIN_CONFIG_KEEP_NEEDS_UIDL',
@@ -167,7 +167,7 @@ describe('G10: the limit', () => {
     expect(server.remainingIndexes()).toEqual([2])
   })
 
-  it('a message that outgrows it while it is read is discarded to its end and kept', async () => {
+  it('case 79: a message that outgrows it while it is read is discarded to its end and kept', async () => {
     const server = await serve(
       5,
       { behaviour: { announce: (index: number, octets: number) => (index === 2 ? 50 : octets) } },

@@ -26,7 +26,7 @@ describe('G6: identity', () => {
     expect(server.remaining()).toBe(0)
   })
 
-  it('different bytes under one unique-id are all delivered', async () => {
+  it('case 59: different bytes under one unique-id are all delivered', async () => {
     const server = await serve(0)
     for (const text of ['one', 'two', 'three']) server.add(smallMessage(1, text, 'same'))
     const sink = new MemorySink()
@@ -35,7 +35,7 @@ describe('G6: identity', () => {
     expect(new Set(delivered(sink)).size).toBe(3)
   })
 
-  it('a server without unique-ids is drained by the bytes alone', async () => {
+  it('case 63: a server without unique-ids is drained by the bytes alone', async () => {
     const server = await serve(6, { behaviour: { noUidl: true }, capabilities: { uidl: false } })
     server.add(smallMessage(3))
     const sink = new MemorySink()
@@ -81,7 +81,7 @@ describe('G7: deletion is verified', () => {
     expect(receipt).toMatchObject({ deleted: 5, verifiedGone: 5, remaining: 0 })
   })
 
-  it('one empty session proves nothing: a server that fails to open its mailbox loses no mail', async () => {
+  it('case 48: one empty session proves nothing: a server that fails to open its mailbox loses no mail', async () => {
     const server = await serve(5, { behaviour: { statZero: (session: number) => session === 1 } })
     const receipt = await drainInto(server, new MemorySink())
     expect(receipt).toMatchObject({ delivered: 5, verifiedGone: 5 })
@@ -142,7 +142,7 @@ describe('G7: deletion is verified', () => {
 })
 
 describe('G8: short is suspect', () => {
-  it('a message that comes short is tried three times, then kept, and the others are delivered and deleted', async () => {
+  it('case 74: a message that comes short is tried three times, then kept, and the others are delivered and deleted', async () => {
     const server = await serve(10, {
       behaviour: { shortMessages: (index: number) => (index === 4 ? 20 : undefined) },
     })
@@ -162,7 +162,7 @@ describe('G8: short is suspect', () => {
     expect(reads).toBeGreaterThanOrEqual(12)
   })
 
-  it('one that comes whole at the second try is delivered', async () => {
+  it('case 74: one that comes whole at the second try is delivered', async () => {
     let reads = 0
     const server = await serve(6, {
       behaviour: {
@@ -173,7 +173,7 @@ describe('G8: short is suspect', () => {
     expect(receipt).toMatchObject({ delivered: 6, kept: 0, verifiedGone: 6 })
   })
 
-  it('-ERR on RETR says nothing about the message: kept as unreadable, not deleted', async () => {
+  it('case 76: -ERR on RETR says nothing about the message: kept as unreadable, not deleted', async () => {
     const server = await serve(6, {
       behaviour: { errorOnRetr: (index: number) => (index === 1 ? 'expunged.' : undefined) },
     })
