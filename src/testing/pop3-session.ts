@@ -138,9 +138,14 @@ export class Pop3Session {
     return undefined
   }
 
+  /** RFC 6856 section 2: from +OK on the session bears 8-bit headers. */
+  #noteUtf8(reply: string): void {
+    if (this.#verb === 'UTF8' && reply.startsWith('+OK')) this.#utf8 = true
+  }
+
   #replied(last: string | null): void {
     if (last !== null) this.#wire.status(last)
-    if (this.#verb === 'UTF8' && last?.startsWith('+OK') === true) this.#utf8 = true
+    this.#noteUtf8(last ?? '')
     if (this.#state !== 'ended') this.#wire.finish()
     const { maxErrors = Infinity } = this.#core.switches.now
     if (this.#state === 'TRANSACTION' && this.#wire.errors > maxErrors)
@@ -189,7 +194,9 @@ export class Pop3Session {
   }
 
   #override(verb: string, reply: Buffer | string): Reply {
-    this.#wire.out.bytes(typeof reply === 'string' ? Buffer.from(reply, 'latin1') : reply)
+    const bytes = typeof reply === 'string' ? Buffer.from(reply, 'latin1') : reply
+    this.#wire.out.bytes(bytes)
+    this.#noteUtf8(bytes.toString('latin1', 0, 3))
     return verb === 'QUIT' ? this.#end() : null
   }
 
