@@ -40,14 +40,14 @@ export interface Pop3ServerTls extends Pick<SecureContextOptions, 'key' | 'cert'
 
 /** Something that happened, in order. */
 export interface Pop3Event {
-  readonly kind: 'connect' | 'login' | 'command' | 'expunge' | 'close'
+  readonly kind: 'connect' | 'login' | 'command' | 'expunge' | 'hide' | 'close'
   /** Number of the connection, from 1. */
   readonly session: number
   /** The command's keyword in upper case; empty for other kinds, and for a line that is no command. */
   readonly verb: string
   /** Empty for PASS and for commands that the server does not know; the mechanism alone for AUTH. */
   readonly argument: string
-  /** The message that an `expunge` is about; null for other kinds. */
+  /** The message that an `expunge` or a `hide` is about; null for other kinds. */
   readonly index: number | null
   /** Milliseconds, monotonic (performance.now). */
   readonly at: number
@@ -168,10 +168,12 @@ export class Pop3Core {
     return removed
   }
 
-  hide(index: number): void {
+  /** Hides a message from all later sessions but `recent:` ones. */
+  hide(session: number, index: number): void {
     if (!this.maildrop.isVisible(index)) return
     this.#sum(index, -1)
     this.maildrop.hide(index)
+    this.tell('hide', session, index)
   }
 
   /** What a session that logs in sees. @param recent it asked for the latest mail, hidden or not */

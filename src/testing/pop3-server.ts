@@ -56,14 +56,18 @@ export class Pop3Server {
     return this.#core.maildrop.remaining
   }
 
-  /** Messages that are still there and shown to whoever logs in, as far as its view reaches. */
-  visible(): number {
-    return this.#core.maildrop.visible
-  }
-
   /** Indexes of the messages that are still there, ascending; added ones follow those of the mailbox. */
   remainingIndexes(): number[] {
-    const order = this.#core.maildrop.snapshot({ hiddenToo: true })
+    return this.#indexes(true)
+  }
+
+  /** Those of them that are not hidden. */
+  visibleIndexes(): number[] {
+    return this.#indexes(false)
+  }
+
+  #indexes(hiddenToo: boolean): number[] {
+    const order = this.#core.maildrop.snapshot({ hiddenToo })
     return Array.from({ length: order.count }, (_, rank) => order.at(rank))
   }
 

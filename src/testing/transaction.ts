@@ -122,7 +122,7 @@ export class Transaction {
     const { core, session, view } = this.#state
     const hides = core.switches.of(core.switches.now.quitHidesRead, session) === true
     for (const n of numbers) {
-      if (hides) core.hide(view.indexAnyway(n))
+      if (hides) core.hide(session, view.indexAnyway(n))
       else core.expunge(session, view.indexAnyway(n))
     }
   }
