@@ -2,12 +2,15 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { format, resolveConfig } from 'prettier'
+import { switchPage } from './switch-table.mjs'
 
 const root = join(import.meta.dirname, '..')
 const { referencePages } = await import(join(root, 'dist', 'config', 'reference.js'))
 
+const pages = { ...referencePages(), 'docs/reference/test-server.md': switchPage() }
+
 let stale = 0
-for (const [path, text] of Object.entries(referencePages())) {
+for (const [path, text] of Object.entries(pages)) {
   const file = join(root, path)
   const options = await resolveConfig(file)
   const wanted = await format(text, { ...options, filepath: file })

@@ -35,6 +35,20 @@ export class Bits {
     this.#count = 0
   }
 
+  /** Takes one out; false if it was not in. */
+  delete(n: number): boolean {
+    if (!this.has(n)) return false
+    this.#words[n >>> 5] = (this.#words[n >>> 5] ?? 0) & ~(1 << (n & 31))
+    this.#count -= 1
+    return true
+  }
+
+  /** Adds the numbers to those of `words`, as far as these reach. */
+  unite(words: Uint32Array): void {
+    const end = Math.min(words.length, this.#words.length)
+    for (let at = 0; at < end; at += 1) words[at] = (words[at] ?? 0) | (this.#words[at] ?? 0)
+  }
+
   /** The numbers, ascending. */
   *values(): Iterable<number> {
     for (let at = 0; at < this.#words.length; at += 1) {

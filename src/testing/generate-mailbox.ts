@@ -125,6 +125,11 @@ export function generateMailbox(options: GenerateMailboxOptions): GeneratedMailb
         read: () => bytesOf(seed, index, octets),
       }
     },
+    octetsOf(index: number): number {
+      if (!(index >= 0 && index < size))
+        throw new RangeError(`no message ${index} in a mailbox of ${size}`)
+      return octetsOf(profile, seed, index)
+    },
     get totalOctets() {
       if (total === undefined) {
         total = 0

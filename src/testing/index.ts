@@ -6,7 +6,8 @@ export {
   generateMailbox,
 } from './generate-mailbox.ts'
 export { type Mailbox, type MailboxMessage, dovecotUidl, mailboxOf } from './mailbox.ts'
-export type { Behaviour, PerSession } from './behaviour.ts'
+export type { Behaviour } from './behaviour/behaviour.ts'
+export type { PerMessage, PerSession } from './behaviour/per-session.ts'
 export { FaultProxy, type FaultProxyOptions } from './fault-proxy.ts'
 export type {
   Pop3Deletion,
@@ -17,3 +18,6 @@ export type {
   Pop3ServerTls,
 } from './pop3-core.ts'
 export { Pop3Server, startPop3Server } from './pop3-server.ts'
+export { sizes } from './behaviour/sizes.ts'
+export { uidls } from './behaviour/uidls.ts'
+export { type Likeness, type LikenessName, likeness, likenesses } from './likeness.ts'

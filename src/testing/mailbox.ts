@@ -15,6 +15,11 @@ export interface Mailbox {
   readonly size: number
   /** @param index 0-based, below `size` */
   message(index: number): MailboxMessage
+  /**
+   * Octets of a message, where they are known without it. A server asks for those of all messages when the first session
+   * logs in, and never again: with this, 14 million take about a second.
+   */
+  octetsOf?(index: number): number
 }
 
 /**

@@ -9,8 +9,8 @@ const CHUNK_OCTETS = 64 * 1024
 const COPY_OCTETS = 8 * 1024
 const FLUSH_OCTETS = 128 * 1024
 
-const CRLF_DOT = Buffer.from('\r\n.', 'latin1')
-const DOT = 0x2e
+/** A slow line is served this often. */
+const TRICKLE_MS = 10
 
 export class Outbox {
   #socket: Socket
@@ -20,11 +20,17 @@ export class Outbox {
   #queue: Buffer[] = []
   #queued = 0
   #left: number
+  #flushes = 0
 
   /** @param limit octets after which nothing more is sent */
   constructor(socket: Socket, limit = Infinity) {
     this.#socket = socket
     this.#left = limit
+  }
+
+  /** Nothing that is written now will arrive. */
+  get closed(): boolean {
+    return this.#socket.destroyed || this.cut
   }
 
   /** The limit is reached: what was written after it is lost, and the connection should end. */
@@ -65,18 +71,18 @@ export class Outbox {
     this.#used += sent.copy(this.#chunk, this.#used)
   }
 
-  /** A message as the body of a multi-line reply: dots stuffed after CRLF and at the start only, terminator added. */
-  message(raw: Buffer): void {
-    let from = 0
-    if (raw[0] === DOT) this.text('.')
-    for (let at = raw.indexOf(CRLF_DOT); at !== -1; at = raw.indexOf(CRLF_DOT, at + 3)) {
-      this.bytes(raw.subarray(from, at + 2))
-      this.text('.')
-      from = at + 2
-    }
-    this.bytes(raw.subarray(from))
-    const open = raw.length > 0 && !(raw.at(-2) === 13 && raw.at(-1) === 10)
-    this.text(open ? '\r\n.\r\n' : '.\r\n')
+  /** A place in what waits to be sent, for `swap`. */
+  mark(): { readonly piece: number; readonly flushes: number } {
+    this.#seal()
+    return { piece: this.#queue.length, flushes: this.#flushes }
+  }
+
+  /** What was written between the marks goes behind what was written since, unless some of it has left already. */
+  swap(from: ReturnType<Outbox['mark']>, to: ReturnType<Outbox['mark']>): void {
+    if (from.flushes !== this.#flushes) return
+    this.#seal()
+    const moved = this.#queue.splice(from.piece, to.piece - from.piece)
+    this.#queue.push(...moved)
   }
 
   #renew(): void {
@@ -94,29 +100,54 @@ export class Outbox {
   }
 
   flush(): void {
-    this.#seal()
-    const pieces = this.#queue
-    if (pieces.length === 0) return
-    this.#queue = []
-    this.#queued = 0
-    if (!this.#socket.writable) return
+    const pieces = this.#take()
+    if (pieces.length === 0 || !this.#socket.writable) return
     this.#socket.cork()
     for (const piece of pieces) this.#socket.write(piece)
     this.#socket.uncork()
   }
 
-  /** Flushes; resolves when the client has read enough of it, or when the connection has ended. */
-  async settle(): Promise<void> {
+  /** What waits. */
+  #take(): readonly Buffer[] {
+    this.#seal()
+    const pieces = this.#queue
+    if (pieces.length === 0) return pieces
+    this.#queue = []
+    this.#queued = 0
+    this.#flushes += 1
+    return pieces
+  }
+
+  /**
+   * Flushes; resolves when the client has read enough of it, or when the connection has ended.
+   * @param patienceMs after which the connection of a client that does not read is ended
+   */
+  async settle(patienceMs = Infinity): Promise<void> {
     this.flush()
     const socket = this.#socket
     if (!socket.writableNeedDrain || socket.destroyed) return
     await new Promise<void>((resolve) => {
+      const timer =
+        patienceMs === Infinity ? undefined : setTimeout(() => socket.destroy(), patienceMs)
       const done = () => {
+        clearTimeout(timer)
         socket.off('drain', done).off('close', done)
         resolve()
       }
       socket.on('drain', done).on('close', done)
     })
+  }
+
+  /** Sends what waits at so many octets a second; resolves when it has left, or when the connection has ended. */
+  async trickle(octetsPerSecond: number): Promise<void> {
+    const all = Buffer.concat(this.#take())
+    const begun = performance.now()
+    for (let sent = 0; sent < all.length && !this.#socket.destroyed;) {
+      const due = Math.ceil(((performance.now() - begun) / 1000) * octetsPerSecond) + 1
+      if (due > sent) this.#socket.write(all.subarray(sent, due))
+      sent = Math.max(sent, due)
+      await new Promise((resolve) => setTimeout(resolve, TRICKLE_MS))
+    }
   }
 
   /** Flushes; resolves when the last octet has been handed to the kernel, or when the connection has ended. */

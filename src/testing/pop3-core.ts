@@ -3,9 +3,11 @@
  * of PASS or AUTH, and none of a command that the server does not know, is ever kept or passed on.
  */
 import type { SecureContextOptions } from 'node:tls'
-import { type Behaviour, Switches } from './behaviour.ts'
-import type { Mailbox } from './mailbox.ts'
-import { Maildrop, View, shuffle } from './maildrop.ts'
+import type { Behaviour } from './behaviour/behaviour.ts'
+import { Switches } from './behaviour/switches.ts'
+import type { Mailbox, MailboxMessage } from './mailbox.ts'
+import { Maildrop, View } from './maildrop.ts'
+import { NOTHING, type Order, newest, oldest, only, reversed, shuffled } from './order.ts'
 
 /** What CAPA says (RFC 2449). Only the saying: the commands work all the same, unless a behaviour turns them off. */
 export interface Pop3ServerCapabilities {
@@ -38,14 +40,14 @@ export interface Pop3ServerTls extends Pick<SecureContextOptions, 'key' | 'cert'
 
 /** Something that happened, in order. */
 export interface Pop3Event {
-  readonly kind: 'connect' | 'login' | 'command' | 'expunge' | 'close'
+  readonly kind: 'connect' | 'login' | 'command' | 'expunge' | 'hide' | 'close'
   /** Number of the connection, from 1. */
   readonly session: number
   /** The command's keyword in upper case; empty for other kinds, and for a line that is no command. */
   readonly verb: string
   /** Empty for PASS and for commands that the server does not know; the mechanism alone for AUTH. */
   readonly argument: string
-  /** The message that an `expunge` is about; null for other kinds. */
+  /** The message that an `expunge` or a `hide` is about; null for other kinds. */
   readonly index: number | null
   /** Milliseconds, monotonic (performance.now). */
   readonly at: number
@@ -73,13 +75,19 @@ export interface Pop3ServerOptions {
   readonly tls?: Pop3ServerTls
   readonly capabilities?: Pop3ServerCapabilities
   readonly behaviour?: Behaviour
-  /** The latest commands that `log` holds; default 100,000. */
+  /** The latest commands that `log` holds, and the latest removals that `deletions` holds; default 100,000 of each. */
   readonly logLimit?: number
   /** Called at once, in order; what it throws goes to the caller of nobody: let it not throw. */
   readonly onEvent?: (event: Pop3Event) => void
 }
 
 export const NO_SUCH_MESSAGE = '-ERR No such message.'
+
+/** Commands of RFC 1939, 2449, 2595, 5034 and 6856. */
+export const KNOWN_VERBS: ReadonlySet<string> = new Set([
+  ...['USER', 'PASS', 'APOP', 'AUTH', 'CAPA', 'STLS', 'UTF8', 'LANG', 'QUIT'],
+  ...['STAT', 'LIST', 'UIDL', 'RETR', 'TOP', 'DELE', 'NOOP', 'RSET'],
+])
 
 const KNOWN_ARGUMENTS = new Set(['USER', 'LIST', 'UIDL', 'RETR', 'TOP', 'DELE', 'STAT', 'CAPA'])
 
@@ -94,12 +102,15 @@ export class Pop3Core {
   readonly capabilities: Pop3ServerCapabilities
   readonly maildrop: Maildrop
   readonly switches: Switches
-  readonly deletions: Pop3Deletion[] = []
   /** Sessions in TRANSACTION. */
   readonly open = new Set<number>()
   logins = 0
   lastLoginAt = -Infinity
+  /** Logins rejected for name or password. */
+  rejected = 0
   #log: Pop3LogEntry[] = []
+  #deletions: Pop3Deletion[] = []
+  #total: { readonly announce: Behaviour['announce']; octets: number } | undefined
 
   constructor(options: Pop3ServerOptions) {
     this.options = options
@@ -132,26 +143,85 @@ export class Pop3Core {
 
   /** Removes a message for a session, unless somebody else has. */
   expunge(session: number, index: number): void {
-    if (!this.maildrop.remove(index)) return
-    this.deletions.push({ session, index })
+    if (!this.remove(index)) return
+    this.#deletions.push({ session, index })
+    if (this.#deletions.length > 2 * this.#logLimit) this.#deletions = this.deletions.slice()
     this.tell('expunge', session, index)
   }
 
-  /** What a session that logs in sees. */
-  view(session: number): View {
-    const { cappedView, order, renumber } = this.switches.now
-    if (this.switches.startsEmpty(session)) return new View(new Uint32Array(0))
-    const indexes = this.maildrop.indexes(cappedView)
-    if (order === 'newest-first') indexes.reverse()
-    if (order === 'shuffled') shuffle(indexes, 1)
-    if (renumber === true) shuffle(indexes, session)
-    return new View(indexes)
+  /** The latest, oldest first: at most `logLimit`. */
+  get deletions(): readonly Pop3Deletion[] {
+    return this.#deletions.slice(Math.max(0, this.#deletions.length - this.#logLimit))
+  }
+
+  add(message: MailboxMessage): number {
+    const index = this.maildrop.add(message)
+    this.#sum(index, 1)
+    return index
+  }
+
+  /** False if it had gone already. */
+  remove(index: number): boolean {
+    const counted = this.maildrop.isVisible(index)
+    const removed = this.maildrop.remove(index)
+    if (removed && counted) this.#sum(index, -1)
+    return removed
+  }
+
+  /** Hides a message from all later sessions but `recent:` ones. */
+  hide(session: number, index: number): void {
+    if (!this.maildrop.isVisible(index)) return
+    this.#sum(index, -1)
+    this.maildrop.hide(index)
+    this.tell('hide', session, index)
+  }
+
+  /** What a session that logs in sees. @param recent it asked for the latest mail, hidden or not */
+  view(session: number, recent: boolean): View {
+    const { cappedView, newestView, recentView, shows } = this.switches.now
+    if (this.switches.startsEmpty(session)) return new View(NOTHING)
+    let order = this.maildrop.snapshot({ hiddenToo: recent })
+    if (recent) order = newest(order, recentView ?? Infinity)
+    if (shows !== undefined) order = only(order, (index) => shows(index, session) ?? true)
+    order = newest(oldest(order, cappedView ?? Infinity), newestView ?? Infinity)
+    return new View(this.#numbered(order, session))
+  }
+
+  #numbered(order: Order, session: number): Order {
+    const { order: sorted, renumber } = this.switches.now
+    if (renumber === true) return shuffled(order, session)
+    if (sorted === 'shuffled') return shuffled(order, 1)
+    return sorted === 'newest-first' ? reversed(order) : order
+  }
+
+  /** Octets of all visible messages as announced: summed once, then kept up with what comes and goes. */
+  get octets(): number {
+    const { announce } = this.switches.now
+    if (this.#total === undefined || this.#total.announce !== announce)
+      this.#total = { announce, octets: this.#sumUp() }
+    return this.#total.octets
+  }
+
+  #sumUp(): number {
+    const { size } = this.maildrop
+    let octets = 0
+    for (let index = 0; index < size; index += 1)
+      if (this.maildrop.isVisible(index)) octets += Number(this.announced(index))
+    return octets
+  }
+
+  #sum(index: number, sign: 1 | -1): void {
+    if (this.#total === undefined) return
+    if (this.#total.announce === this.switches.now.announce)
+      this.#total.octets += sign * Number(this.announced(index))
+    else this.#total = undefined
   }
 
   /** Octets of a message as STAT, LIST and RETR announce them. */
-  announced(index: number): number {
+  announced(index: number): number | bigint {
     const octets = this.maildrop.octets(index)
-    return this.switches.now.announce?.(index, octets) ?? octets
+    const { announce } = this.switches.now
+    return announce?.(index, octets, () => this.maildrop.message(index).read()) ?? octets
   }
 
   uidl(index: number, session: number): string {

@@ -4,7 +4,7 @@
  */
 import { type AddressInfo, type Server, type Socket, createServer } from 'node:net'
 import { createSecureContext, createServer as createTlsServer } from 'node:tls'
-import type { Behaviour } from './behaviour.ts'
+import type { Behaviour } from './behaviour/behaviour.ts'
 import type { MailboxMessage } from './mailbox.ts'
 import {
   Pop3Core,
@@ -51,14 +51,24 @@ export class Pop3Server {
     return `${scheme}://${encodeURIComponent(user)}@${host}:${this.port}`
   }
 
-  /** Messages that are still there. */
+  /** Messages that are still there, hidden ones too (`quitHidesRead`). */
   remaining(): number {
     return this.#core.maildrop.remaining
   }
 
   /** Indexes of the messages that are still there, ascending; added ones follow those of the mailbox. */
   remainingIndexes(): number[] {
-    return [...this.#core.maildrop.indexes()]
+    return this.#indexes(true)
+  }
+
+  /** Those of them that are not hidden. */
+  visibleIndexes(): number[] {
+    return this.#indexes(false)
+  }
+
+  #indexes(hiddenToo: boolean): number[] {
+    const order = this.#core.maildrop.snapshot({ hiddenToo })
+    return Array.from({ length: order.count }, (_, rank) => order.at(rank))
   }
 
   /** The latest commands, oldest first: at most `logLimit`. Never an argument of PASS or AUTH. */
@@ -76,19 +86,19 @@ export class Pop3Server {
     return this.#core.logins
   }
 
-  /** What sessions removed, in order. */
+  /** What sessions removed, in order: the latest, at most `logLimit`. */
   get deletions(): readonly Pop3Deletion[] {
     return this.#core.deletions
   }
 
   /** New mail: later sessions see it. Returns its index. */
   add(message: MailboxMessage): number {
-    return this.#core.maildrop.add(message)
+    return this.#core.add(message)
   }
 
   /** Another client took it: open sessions get -ERR for it, later ones do not see it. */
   remove(index: number): void {
-    this.#core.maildrop.remove(index)
+    this.#core.remove(index)
   }
 
   /** Sets the switches that are named, undefined turns one off. Open sessions keep their view and octet limit. */

@@ -5,10 +5,13 @@
 import type { Socket } from 'node:net'
 import { type SecureContext, TLSSocket } from 'node:tls'
 import { CommandLines, parseCommand } from './command-lines.ts'
-import { capabilityLines, refusal } from './authorization.ts'
-import { Outbox } from './outbox.ts'
-import { type Pop3Core, speakable } from './pop3-core.ts'
-import { type Reply, Transaction } from './transaction.ts'
+import { refusal } from './authorization.ts'
+import { capaReply } from './capa.ts'
+import { IdleTimer } from './idle-timer.ts'
+import { KNOWN_VERBS, type Pop3Core, speakable } from './pop3-core.ts'
+import type { Reply } from './session-state.ts'
+import { Transaction } from './transaction.ts'
+import { Wire } from './wire.ts'
 
 /** Lines that wait before the server stops reading; Dovecot stops at 2 KB of them. */
 const WAITING_LINES = 4096
@@ -19,7 +22,7 @@ export class Pop3Session {
   readonly number: number
   readonly #core: Pop3Core
   readonly #secureContext: SecureContext | undefined
-  readonly #out: Outbox
+  readonly #wire: Wire
   readonly #lines = new CommandLines()
   #socket: Socket
   #state: 'AUTHORIZATION' | 'TRANSACTION' | 'ended' = 'AUTHORIZATION'
@@ -27,18 +30,23 @@ export class Pop3Session {
   #updated = false
   #user: string | undefined
   #saslPending = false
+  #utf8 = false
   #running = false
   #commands = 0
-  #idle: NodeJS.Timeout | undefined
+  #verb = ''
+  readonly #idle: IdleTimer
 
   /** @param secureContext for STLS; undefined where it is not offered, or TLS is on already */
   constructor(core: Pop3Core, number: number, socket: Socket, secureContext?: SecureContext) {
-    const { switches } = core
     this.#core = core
     this.number = number
     this.#socket = socket
     this.#secureContext = secureContext
-    this.#out = new Outbox(socket, switches.of(switches.now.dropAfterOctets, number))
+    this.#wire = new Wire(core, number, socket, () => this.#lines.length > 0)
+    this.#idle = new IdleTimer(core.switches, {
+      isBusy: () => this.#running,
+      expired: () => this.#timeOut(),
+    })
     this.#listen(socket)
     socket.once('close', () => this.#closed())
     core.tell('connect', number)
@@ -63,17 +71,18 @@ export class Pop3Session {
     await this.#delay('')
     if (text !== null) {
       const line = text ?? '+OK POP3 server ready.'
-      this.#out.text(/^(\+OK|-ERR)/.test(line) ? `${line}\r\n` : `+OK ${line}\r\n`)
-      this.#out.flush()
+      this.#wire.status(/^(\+OK|-ERR)/.test(line) ? line : `+OK ${line}`)
+      if (this.#wire.due) await this.#wire.pause()
+      this.#wire.out.flush()
       if (line.startsWith('-ERR')) this.#end()
     }
-    this.#resetIdle()
+    this.#idle.reset()
     await this.#run()
   }
 
   #receive(chunk: Buffer): void {
     if (this.#state === 'ended') return
-    this.#resetIdle()
+    this.#idle.reset()
     if (!this.#lines.feed(chunk)) {
       this.#end('-ERR Line too long.')
       return
@@ -82,34 +91,66 @@ export class Pop3Session {
     if (!this.#running) void this.#run()
   }
 
-  #resetIdle(): void {
-    if (this.#idle === undefined) {
-      this.#idle = setTimeout(() => this.#timeOut(), this.#core.switches.idleTimeoutMs)
-      this.#idle.unref()
-    } else this.#idle.refresh()
-  }
-
   #timeOut(): void {
-    // Not idle but busy: a reply is on its way, or is being delayed.
-    if (this.#running) this.#idle?.refresh()
-    else this.#end('-ERR Disconnected for inactivity.')
+    const { switches } = this.#core
+    const silent = switches.of(switches.now.idleSilent, this.number) === true
+    this.#end(silent ? undefined : '-ERR Disconnected for inactivity.')
   }
 
   async #run(): Promise<void> {
+    const { out } = this.#wire
     this.#running = true
     for (;;) {
       const line = this.#state === 'ended' ? undefined : this.#lines.shift()
       if (line === undefined) break
-      const reply = this.#handle(line)
-      const last = reply instanceof Promise ? await reply : reply
-      if (last !== null) this.#out.text(`${last}\r\n`)
-      if (this.#out.cut) this.#end()
-      if (this.#out.full) await this.#out.settle()
+      if (this.#pipelinedAgainst('breaksPipelining')) {
+        this.#end()
+        break
+      }
+      const swaps = this.#pipelinedAgainst('swapsReplies')
+      const first = out.mark()
+      await this.#carryOut(line)
+      if (swaps) {
+        const second = out.mark()
+        await this.#carryOut(this.#lines.shift() ?? '')
+        out.swap(first, second)
+      }
+      if (this.#wire.due) await this.#wire.pause()
     }
-    if (this.#out.cut) this.#end()
-    this.#out.flush()
+    if (out.cut) this.#end()
+    out.flush()
     this.#running = false
     this.#socket.resume()
+  }
+
+  /** Does another command wait, in TRANSACTION, and the server not bear it? */
+  #pipelinedAgainst(name: 'breaksPipelining' | 'swapsReplies'): boolean {
+    const { switches } = this.#core
+    if (this.#state !== 'TRANSACTION' || this.#lines.length === 0) return false
+    return switches.of(switches.now[name], this.number) === true
+  }
+
+  /** Answers a line. Waits only where there is something to wait for: most replies are written in one turn. */
+  #carryOut(line: string): Promise<void> | undefined {
+    const reply = this.#handle(line)
+    if (reply instanceof Promise) return reply.then((last) => this.#replied(last))
+    this.#replied(reply)
+    return undefined
+  }
+
+  /** RFC 6856 section 2: from +OK on the session bears 8-bit headers. */
+  #noteUtf8(reply: string): void {
+    if (this.#verb === 'UTF8' && reply.startsWith('+OK')) this.#utf8 = true
+  }
+
+  #replied(last: string | null): void {
+    if (last !== null) this.#wire.status(last)
+    this.#noteUtf8(last ?? '')
+    if (this.#state !== 'ended') this.#wire.finish()
+    const { maxErrors = Infinity } = this.#core.switches.now
+    if (this.#state === 'TRANSACTION' && this.#wire.errors > maxErrors)
+      this.#end('-ERR Too many bad commands.')
+    if (this.#wire.out.cut) this.#end()
   }
 
   #handle(line: string): Reply {
@@ -118,17 +159,22 @@ export class Pop3Session {
       return this.#answer('AUTH', () => this.#authenticate(line.replace(/\r$/, '')))
     }
     const command = parseCommand(line)
+    const { switches } = this.#core
+    const closes = switches.of(switches.now.closesOnUnknown, this.number) === true
     if (typeof command === 'string') {
       this.#core.command(this.number, '', '')
-      return this.#answer('', () => `-ERR ${command}`)
+      this.#wire.begin('', '')
+      return closes ? this.#end(`-ERR ${command}`) : this.#answer('', () => `-ERR ${command}`)
     }
     const { verb, argument } = command
     const said = speakable(verb, argument)
-    const { switches } = this.#core
+    this.#verb = verb
+    this.#wire.begin(verb, said)
     const most = switches.of(switches.now.dropAfterCommands, this.number)
     if (most !== undefined && this.#commands >= most) return this.#end()
     this.#commands += 1
     this.#core.command(this.number, verb, said)
+    if (closes && !KNOWN_VERBS.has(verb)) return this.#end('-ERR Unknown command.')
     const override = switches.now.replyOverride?.(verb, said, this.number)
     if (override !== undefined) return this.#answer(verb, () => this.#override(verb, override))
     return this.#answer(verb, () => this.#dispatch(verb, argument))
@@ -143,12 +189,14 @@ export class Pop3Session {
   async #delay(verb: string): Promise<void> {
     const { delayMs } = this.#core.switches.now
     const ms = typeof delayMs === 'function' ? delayMs(verb, this.number) : (delayMs ?? 0)
-    this.#out.flush()
+    this.#wire.out.flush()
     if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms).unref())
   }
 
   #override(verb: string, reply: Buffer | string): Reply {
-    this.#out.bytes(typeof reply === 'string' ? Buffer.from(reply, 'latin1') : reply)
+    const bytes = typeof reply === 'string' ? Buffer.from(reply, 'latin1') : reply
+    this.#wire.out.bytes(bytes)
+    this.#noteUtf8(bytes.toString('latin1', 0, 3))
     return verb === 'QUIT' ? this.#end() : null
   }
 
@@ -175,13 +223,12 @@ export class Pop3Session {
     return this.#secureContext !== undefined && !(this.#socket instanceof TLSSocket)
   }
 
-  #capa(): string {
-    if (this.#core.capabilities.capa === false) return '-ERR Unknown command.'
-    const lines = capabilityLines(this.#core, {
-      ...{ session: this.number, loggedIn: this.#transaction !== undefined },
-      canStartTls: this.#canStartTls && this.#transaction === undefined,
+  #capa(): Reply {
+    const loggedIn = this.#transaction !== undefined
+    return capaReply(this.#core, this.#wire, {
+      ...{ session: this.number, loggedIn },
+      canStartTls: this.#canStartTls && !loggedIn,
     })
-    return `+OK Capabilities follow.\r\n${lines.map((line) => `${line}\r\n`).join('')}.`
   }
 
   #pass(password: string): Reply {
@@ -214,21 +261,39 @@ export class Pop3Session {
   /** @param user as bytes, one character each @param password likewise */
   #logIn(user: string, password: string): Reply {
     const { user: name = 'user', password: secret = 'secret' } = this.#core.options
-    const known = user === latin1(name) && password === latin1(secret)
+    const { recentView, lockAccountAfter = Infinity } = this.#core.switches.now
+    if (this.#core.rejected >= lockAccountAfter) return '-ERR [AUTH] Account locked.'
+    const recent = recentView !== undefined && user.startsWith('recent:')
+    const account = recent ? user.slice('recent:'.length) : user
+    const known = account === latin1(name) && password === latin1(secret)
+    if (!known) this.#core.rejected += 1
     const refused = refusal(this.#core, this.number, known)
     if (refused !== undefined) return `-ERR ${refused}`
     this.#core.logins += 1
     this.#core.lastLoginAt = performance.now()
     this.#core.open.add(this.number)
     this.#state = 'TRANSACTION'
-    this.#transaction = new Transaction(this.#core, this.number, this.#out)
+    this.#transaction = new Transaction(
+      {
+        ...{ core: this.#core, session: this.number, wire: this.#wire },
+        ...{ utf8: () => this.#utf8, end: (line) => this.#end(line) },
+      },
+      recent,
+    )
     this.#core.tell('login', this.number)
     return `+OK ${this.#transaction.count} messages.`
   }
 
   #stls(): Reply {
     const context = this.#secureContext
-    if (context === undefined || !this.#canStartTls) return '-ERR STLS is not offered.'
+    const { switches } = this.#core
+    const fault = switches.of(switches.now.stls, this.number)
+    if (context === undefined || !this.#canStartTls || fault === 'refused')
+      return '-ERR STLS is not offered.'
+    if (fault === 'stalls') {
+      this.#wire.status('+OK Begin TLS.')
+      return this.#wire.silence()
+    }
     return this.#startTls(context)
   }
 
@@ -236,13 +301,15 @@ export class Pop3Session {
     const plain = this.#socket
     plain.removeAllListeners('data')
     plain.pause()
-    this.#out.text('+OK Begin TLS.\r\n')
-    await this.#out.flushed()
+    const { switches } = this.#core
+    const injected = switches.of<string>(switches.now.injectAfterStls, this.number) ?? ''
+    this.#wire.out.text(`+OK Begin TLS.\r\n${injected}`)
+    await this.#wire.out.flushed()
     this.#lines.clear()
     this.#user = undefined
     const secure = new TLSSocket(plain, { isServer: true, secureContext })
     this.#socket = secure
-    this.#out.moveTo(secure)
+    this.#wire.moveTo(secure)
     this.#listen(secure)
     return null
   }
@@ -264,16 +331,16 @@ export class Pop3Session {
   /** Sends what there is, with a last status line, and ends the connection. */
   #end(line?: string): null {
     if (this.#state === 'ended') return null
-    if (line !== undefined) this.#out.text(`${line}\r\n`)
+    if (line !== undefined) this.#wire.status(line)
     this.#state = 'ended'
-    this.#out.flush()
+    this.#wire.out.flush()
     this.#socket.destroySoon()
     return null
   }
 
   #closed(): void {
     this.#state = 'ended'
-    clearTimeout(this.#idle)
+    this.#idle.stop()
     this.#core.open.delete(this.number)
     if (!this.#updated) this.#transaction?.abandon()
     this.#core.tell('close', this.number)

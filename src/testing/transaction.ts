@@ -3,47 +3,45 @@
  * for the whole session, and nothing is removed before UPDATE unless a behaviour says so.
  */
 import { numberOf } from './command-lines.ts'
-import type { View } from './maildrop.ts'
-import type { Outbox } from './outbox.ts'
-import { NO_SUCH_MESSAGE, type Pop3Core } from './pop3-core.ts'
-
-const LISTING_CHUNK = 16 * 1024
-
-/** The status line still to be sent; null: the reply is written. A promise where the client has to read meanwhile. */
-export type Reply = string | null | Promise<string | null>
+import { Contents } from './contents.ts'
+import { Listings } from './listings.ts'
+import { NO_SUCH_MESSAGE } from './pop3-core.ts'
+import type { Reply, SessionState } from './session-state.ts'
 
 export class Transaction {
-  readonly #core: Pop3Core
-  readonly #session: number
-  readonly #out: Outbox
-  readonly #view: View
-  #octets: number | undefined
+  readonly #state: SessionState
+  readonly #listings: Listings
+  readonly #contents: Contents
+  readonly #recent: boolean
+  /** Unique-ids that were deleted, where that is looked at. */
+  #deletedUidls = new Set<string>()
 
-  constructor(core: Pop3Core, session: number, out: Outbox) {
-    this.#core = core
-    this.#session = session
-    this.#out = out
-    this.#view = core.view(session)
+  /** @param recent the client asked for the latest mail, hidden or not */
+  constructor(state: Omit<SessionState, 'view'>, recent: boolean) {
+    this.#recent = recent
+    this.#state = { ...state, view: state.core.view(state.session, recent) }
+    this.#listings = new Listings(this.#state)
+    this.#contents = new Contents(this.#state)
   }
 
   /** Messages that login found. */
   get count(): number {
-    return this.#view.count
+    return this.#state.view.count
   }
 
   /** Carries a command out. */
   handle(verb: string, argument: string): Reply {
     switch (verb) {
       case 'STAT':
-        return this.#stat(argument)
+        return this.#listings.stat(argument)
       case 'LIST':
-        return this.#listing(argument, (index) => String(this.#core.announced(index)))
+        return this.#listings.list(argument)
       case 'UIDL':
-        return this.#uidl(argument)
+        return this.#listings.uidl(argument)
       case 'RETR':
-        return this.#retr(argument)
+        return this.#contents.retr(argument)
       case 'TOP':
-        return this.#top(argument)
+        return this.#contents.top(argument)
       case 'DELE':
         return this.#dele(argument)
       case 'NOOP':
@@ -55,160 +53,88 @@ export class Transaction {
     }
   }
 
-  #stat(argument: string): Reply {
-    if (argument !== '') return '-ERR STAT takes no argument.'
-    return `+OK ${this.#view.live} ${this.#liveOctets()}`
-  }
-
-  #liveOctets(): number {
-    if (this.#octets === undefined) {
-      this.#octets = 0
-      for (let n = 1; n <= this.#view.count; n += 1) {
-        const index = this.#view.index(n)
-        if (index !== undefined) this.#octets += this.#core.announced(index)
-      }
-    }
-    return this.#octets
-  }
-
-  #uidl(argument: string): Reply {
-    const { switches } = this.#core
-    if (switches.of(switches.now.noUidl, this.#session) === true) return '-ERR Unknown command.'
-    return this.#listing(argument, (index) => this.#core.uidl(index, this.#session))
-  }
-
-  #listing(argument: string, say: (index: number) => string): Reply {
-    if (argument === '') return this.#fullListing(say)
-    const n = numberOf(argument)
-    const index = n === undefined ? undefined : this.#view.index(n)
-    return index === undefined ? NO_SUCH_MESSAGE : `+OK ${argument} ${say(index)}`
-  }
-
-  async #fullListing(say: (index: number) => string): Promise<null> {
-    const renumber = this.#core.switches.now.renumberListings === true
-    this.#out.text(`+OK ${this.#view.live} messages\r\n`)
-    let lines = ''
-    let shown = 0
-    for (let n = 1; n <= this.#view.count; n += 1) {
-      const index = this.#view.index(n)
-      if (index === undefined) continue
-      shown += 1
-      lines += `${renumber ? shown : n} ${say(index)}\r\n`
-      if (lines.length < LISTING_CHUNK) continue
-      this.#out.text(lines)
-      lines = ''
-      if (this.#out.full) await this.#out.settle()
-      if (this.#out.cut) return null
-    }
-    this.#out.text(`${lines}.\r\n`)
-    return null
-  }
-
-  /** The bytes of a message, or the -ERR line. */
-  #read(argument: string | undefined): { raw: Buffer; index: number; n: number } | string {
-    const n = numberOf(argument)
-    const index = n === undefined ? undefined : this.#view.index(n)
-    if (n === undefined || index === undefined) return NO_SUCH_MESSAGE
-    const error = this.#core.switches.now.errorOnRetr?.(index, this.#session)
-    if (error !== undefined) return `-ERR ${error}`
-    if (!this.#core.maildrop.has(index)) return `-ERR Message ${n} expunged.`
-    return { raw: this.#core.maildrop.message(index).read(), index, n }
-  }
-
-  #retr(argument: string): Reply {
-    const found = this.#read(argument)
-    if (typeof found === 'string') return found
-    const { raw, index, n } = found
-    this.#view.read.add(n)
-    this.#out.text(`+OK ${this.#core.announced(index)} octets\r\n`)
-    const octets = this.#core.switches.now.shortMessages?.(index, this.#session)
-    this.#out.message(octets === undefined ? raw : shortened(raw, octets))
-    return null
-  }
-
-  #top(argument: string): Reply {
-    const { switches } = this.#core
-    if (switches.of(switches.now.noTop, this.#session) === true) return '-ERR Unknown command.'
-    const [number, count, ...more] = argument.split(' ')
-    const lines = numberOf(count)
-    if (lines === undefined || more.length > 0)
-      return '-ERR TOP takes a message-number and a number of lines.'
-    const found = this.#read(number)
-    if (typeof found === 'string') return found
-    this.#out.text('+OK\r\n')
-    this.#out.message(topOf(found.raw, lines))
-    return null
-  }
-
   #dele(argument: string): Reply {
+    const { core, session, wire, view } = this.#state
     const n = numberOf(argument)
-    const index = n === undefined ? undefined : this.#view.index(n)
+    const index = n === undefined ? undefined : view.index(n)
     if (n === undefined || index === undefined) return NO_SUCH_MESSAGE
-    const { switches } = this.#core
-    if (this.#octets !== undefined) this.#octets -= this.#core.announced(index)
-    this.#view.deleted.add(n)
-    if (switches.of(switches.now.applyDeletesAtOnce, this.#session) === true)
-      this.#core.expunge(this.#session, index)
+    const { switches } = core
+    const { deleError, deleReply, deleByUidl, applyDeletesAtOnce } = switches.now
+    const error = deleError?.(index, session)
+    if (error !== undefined) return `-ERR ${error}`
+    const reply = deleReply?.(index, session)
+    if (reply !== undefined) {
+      wire.out.text(reply)
+      return null
+    }
+    if (switches.of(deleByUidl, session) === true && this.#wasDeleted(core.uidl(index, session)))
+      return `-ERR Message ${n} already deleted.`
+    this.#listings.deleted(index)
+    view.deleted.add(n)
+    if (switches.of(applyDeletesAtOnce, session) === true) core.expunge(session, index)
     return `+OK Message ${n} deleted.`
+  }
+
+  #wasDeleted(uidl: string): boolean {
+    if (this.#deletedUidls.has(uidl)) return true
+    this.#deletedUidls.add(uidl)
+    return false
   }
 
   #rset(argument: string): Reply {
     if (argument !== '') return '-ERR RSET takes no argument.'
-    this.#view.deleted.clear()
-    this.#octets = undefined
+    const { core, session } = this.#state
+    this.#state.view.deleted.clear()
+    if (core.switches.of(core.switches.now.rsetRereads, session) === true)
+      this.#state.view = core.view(session, this.#recent)
+    this.#deletedUidls = new Set()
+    this.#listings.renewed()
     return '+OK'
   }
 
   /** The connection ended without UPDATE. */
   abandon(): void {
-    const { switches } = this.#core
-    if (switches.of(switches.now.applyDeletesOnDrop, this.#session) !== true) return
-    for (const n of this.#view.deleted.values())
-      this.#core.expunge(this.#session, this.#view.indexAnyway(n))
+    const { core, session, view } = this.#state
+    if (core.switches.of(core.switches.now.applyDeletesOnDrop, session) !== true) return
+    for (const n of view.deleted.values()) core.expunge(session, view.indexAnyway(n))
   }
 
   /** UPDATE. Returns the status line of QUIT. */
   update(): string {
-    const { switches } = this.#core
+    const { core, session } = this.#state
+    const { switches } = core
     const leaving = this.#leaving()
-    const error = switches.of(switches.now.quitError, this.#session)
+    const error = switches.of(switches.now.quitError, session)
     if (leaving.length === 0) return '+OK Bye.'
-    if (switches.takeTurn('ignoreDeletes', this.#session)) return '+OK Bye, messages deleted.'
-    leaving.forEach((n, i) => {
-      if (error === undefined || (error === 'half' && i % 2 === 0))
-        this.#core.expunge(this.#session, this.#view.indexAnyway(n))
-    })
+    if (switches.takeTurn('ignoreDeletes', session)) return '+OK Bye, messages deleted.'
+    const removed = leaving.filter(
+      (_, i) => error === undefined || (error === 'half' && i % 2 === 0),
+    )
+    const { updateDelayMs } = switches.now
+    if (updateDelayMs === undefined) this.#remove(removed)
+    else setTimeout(() => this.#remove(removed), updateDelayMs).unref()
     return error === undefined
       ? '+OK Bye, messages deleted.'
       : '-ERR [SYS/TEMP] Some deleted messages were not removed.'
   }
 
+  #remove(numbers: Uint32Array): void {
+    const { core, session, view } = this.#state
+    const hides = core.switches.of(core.switches.now.quitHidesRead, session) === true
+    for (const n of numbers) {
+      if (hides) core.hide(session, view.indexAnyway(n))
+      else core.expunge(session, view.indexAnyway(n))
+    }
+  }
+
   /** Numbers that QUIT removes. */
   #leaving(): Uint32Array {
-    const { switches } = this.#core
-    const { deleted, read } = this.#view
-    const alsoRead = switches.of(switches.now.quitRemovesRead, this.#session) === true
-    if (!alsoRead) return Uint32Array.from(deleted.values())
-    for (const n of read.values()) deleted.add(n)
-    return Uint32Array.from(deleted.values())
+    const { core, session, view } = this.#state
+    const { quitRemovesRead, quitHidesRead } = core.switches.now
+    const alsoRead =
+      core.switches.of(quitRemovesRead, session) === true ||
+      core.switches.of(quitHidesRead, session) === true
+    if (alsoRead) for (const n of view.read.values()) view.deleted.add(n)
+    return Uint32Array.from(view.deleted.values())
   }
-}
-
-/** The first octets of a message, the last two of them CRLF, as a well terminated reply needs them. */
-function shortened(raw: Buffer, octets: number): Buffer {
-  if (octets >= raw.length) return raw
-  const short = Buffer.from(raw.subarray(0, octets))
-  if (octets >= 2) short.write('\r\n', octets - 2, 'latin1')
-  return short
-}
-
-/** Header block, empty line, and so many lines of the body (RFC 1939 section 7). */
-function topOf(raw: Buffer, lines: number): Buffer {
-  const empty = raw.indexOf('\r\n\r\n')
-  let end = raw[0] === 13 && raw[1] === 10 ? 2 : empty === -1 ? raw.length : empty + 4
-  for (let left = lines; left > 0 && end < raw.length; left -= 1) {
-    const next = raw.indexOf('\r\n', end)
-    end = next === -1 ? raw.length : next + 2
-  }
-  return raw.subarray(0, end)
 }

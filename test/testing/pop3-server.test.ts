@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import {
-  type Behaviour,
   type Pop3Server,
   type Pop3ServerOptions,
   startPop3Server,
@@ -24,15 +23,6 @@ async function greeted(server: Pop3Server): Promise<RawClient> {
   const client = await RawClient.connect(server)
   await client.line()
   return client
-}
-
-const behaving = (behaviour: Behaviour, count = 4) => serve(count, { behaviour })
-
-/** Deletes the messages in one session; the reply to QUIT. */
-async function expunge(server: Pop3Server, ...numbers: number[]): Promise<string> {
-  const client = await RawClient.login(server)
-  for (const n of numbers) await client.ask(`DELE ${n}`)
-  return client.ask('QUIT').catch(() => '')
 }
 
 describe('by the RFCs', () => {
@@ -96,104 +86,7 @@ describe('by the RFCs', () => {
   })
 })
 
-describe('behaviours', () => {
-  it('quitRemovesRead: what was read goes at QUIT', async () => {
-    const server = await behaving({ quitRemovesRead: true })
-    const client = await RawClient.login(server)
-    await client.retr(2)
-    await client.ask('QUIT')
-    expect(server.remainingIndexes()).toEqual([0, 2, 3])
-  })
-
-  it('applyDeletesOnDrop and applyDeletesAtOnce', async () => {
-    const dropping = await behaving({ applyDeletesOnDrop: true })
-    const client = await RawClient.login(dropping)
-    await client.ask('DELE 1')
-    dropping.dropConnections()
-    await expect.poll(() => dropping.remaining()).toBe(3)
-    const eager = await behaving({ applyDeletesAtOnce: true })
-    await (await RawClient.login(eager)).ask('DELE 1')
-    expect(eager.remaining()).toBe(3)
-  })
-
-  it('loseQuitReply: the reply is lost before or after the removal', async () => {
-    for (const [when, left] of [
-      ['committed', 3],
-      ['not-committed', 4],
-    ] as const) {
-      const server = await behaving({ loseQuitReply: when })
-      expect(await expunge(server, 1)).not.toMatch(/^\+OK/)
-      expect(server.remaining()).toBe(left)
-    }
-  })
-
-  it('quitError: none or half of it is removed, and it says -ERR', async () => {
-    for (const [how, left] of [
-      ['none', 4],
-      ['half', 2],
-    ] as const) {
-      const server = await behaving({ quitError: how })
-      expect(await expunge(server, 1, 2, 3, 4)).toMatch(/^-ERR/)
-      expect(server.remaining()).toBe(left)
-    }
-  })
-
-  it('ignoreDeletes: +OK, and nothing goes; a number of times', async () => {
-    const server = await behaving({ ignoreDeletes: 1 })
-    expect(await expunge(server, 1)).toMatch(/^\+OK/)
-    expect(server.remaining()).toBe(4)
-    await expunge(server, 1)
-    expect(server.remaining()).toBe(3)
-  })
-
-  it('shortMessages, errorOnRetr, announce, uidlOf', async () => {
-    const server = await behaving({
-      shortMessages: (index) => (index === 0 ? 10 : undefined),
-      errorOnRetr: (index) => (index === 1 ? 'cannot open it' : undefined),
-      announce: (index, octets) => (index === 2 ? 99 : octets),
-      uidlOf: (index, uidl) => (index === 3 ? 'other' : uidl),
-    })
-    const client = await RawClient.login(server)
-    // What is cut off still ends as a line.
-    expect((await client.retr(1)).length).toBeLessThanOrEqual(12)
-    expect(await client.ask('RETR 2')).toBe('-ERR cannot open it')
-    expect(await client.ask('LIST 3')).toBe('+OK 3 99')
-    expect(await client.ask('UIDL 4')).toBe('+OK 4 other')
-  })
-
-  it('statZeroOnce, cappedView, order', async () => {
-    const server = await behaving({ statZeroOnce: true, cappedView: 3, order: 'newest-first' })
-    expect(await (await RawClient.login(server)).ask('STAT')).toBe('+OK 0 0')
-    const uidls = await (await RawClient.login(server)).lines('UIDL')
-    expect(uidls).toEqual(['1 uid-2', '2 uid-1', '3 uid-0'])
-  })
-
-  it('dropAfterCommands and dropAfterOctets end the connection', async () => {
-    const server = await behaving({ dropAfterCommands: 3 })
-    const client = await RawClient.login(server)
-    expect(await client.ask('NOOP')).toMatch(/^\+OK/)
-    client.send('STAT\r\n')
-    expect(await client.rest()).toBe('')
-    const octets = await behaving({ dropAfterOctets: 60 })
-    const cut = await RawClient.login(octets)
-    cut.send('LIST\r\nLIST\r\nLIST\r\nLIST\r\n')
-    await cut.rest()
-    expect(cut.octets).toBe(60)
-  })
-
-  it('inUse, lockMailbox and loginDelay refuse logins', async () => {
-    const busy = await behaving({ inUse: 1 })
-    const refused = await greeted(busy)
-    await refused.ask('USER user')
-    expect(await refused.ask('PASS secret')).toMatch(/^-ERR \[IN-USE\]/)
-    await RawClient.login(busy)
-    const locking = await behaving({ lockMailbox: true })
-    await RawClient.login(locking)
-    const second = await greeted(locking)
-    await second.ask('USER user')
-    expect(await second.ask('PASS secret')).toMatch(/^-ERR \[IN-USE\]/)
-  })
-
+describe('capabilities', () => {
   it('EXPIRE is said when asked for, CAPA can be missing', async () => {
     const server = await serve(1, { capabilities: { expire: '0', pipelining: false } })
     const capa = await (await RawClient.login(server)).lines('CAPA')

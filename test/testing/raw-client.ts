@@ -42,10 +42,10 @@ export class RawClient {
   }
 
   /** Connected, greeted, logged in. */
-  static async login(server: Pop3Server): Promise<RawClient> {
+  static async login(server: Pop3Server, user = 'user'): Promise<RawClient> {
     const client = await RawClient.connect(server)
     await client.line()
-    await client.ask('USER user')
+    await client.ask(`USER ${user}`)
     const reply = await client.ask('PASS secret')
     if (!reply.startsWith('+OK')) throw new Error(`login: ${reply}`)
     return client

@@ -37,8 +37,11 @@ export class Keeper {
     for (const oversize of plan.oversize) await this.#keepOversize(oversize)
   }
 
-  /** After a session: what grew past the limit, and what was short or refused too often. */
+  /** After a session: what grew past the limit, and what was short or refused too often, at RETR or at DELE. */
   async settleSession(): Promise<void> {
+    const undeletable = this.#state.refused.takeHopeless()
+    this.#state.inDoubt.quit(undeletable, true)
+    if (undeletable.length > 0) await this.keepUndeletable(undeletable)
     for (const oversize of this.#state.grown.splice(0)) await this.#keepOversize(oversize)
     for (const suspect of this.#state.suspects.values())
       if (suspect.attempts >= SUSPECT_ATTEMPTS) await this.#keepSuspect(suspect)

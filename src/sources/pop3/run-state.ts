@@ -7,6 +7,7 @@ import type { KeptReason } from '../../ledger/ledger.ts'
 import type { RawMessage } from '../../message.ts'
 import type { SourceContext } from '../source.ts'
 import { InDoubt } from './in-doubt.ts'
+import { RefusedDeletions } from './refused-deletions.ts'
 import { type Outcome, Tally } from './tally.ts'
 import type { Oversize, WorkItem } from './work.ts'
 
@@ -33,6 +34,7 @@ export class RunState {
   readonly #context: SourceContext
   readonly tally = new Tally()
   readonly inDoubt = new InDoubt()
+  readonly refused = new RefusedDeletions()
   readonly suspects = new Map<string, Suspect>()
   /** Grew past the limit while they were read; to be kept. */
   readonly grown: Oversize[] = []

@@ -64,6 +64,8 @@ export class Pop3Run {
   #widestView = 0
   /** Where the last session was lost. */
   #stalledAt: WorkItem | undefined
+  /** What stood when a session was last lost. */
+  #mark = '0 0 0'
   /** The last session got to the end of what it saw. */
   #expectNothing = false
   readonly #stagnation: Stagnation
@@ -298,7 +300,7 @@ export class Pop3Run {
 
   /** A session without a QUIT reply is a lost bet: the next is half as long and begins with what is known. */
   #lost(session: Session, error: unknown): void {
-    if (session.progressed > 0) this.#connector.progressed()
+    if (this.#advanced()) this.#connector.progressed()
     const { stalledAt, reached } = session
     // Courier closes the connection when it cannot read a file: one such message must not end every session.
     const again = stalledAt !== undefined && stalledAt.uidl === this.#stalledAt?.uidl
@@ -311,6 +313,15 @@ export class Pop3Run {
       { reached, limit: this.#limit, reason: describeError(error) },
       'session lost; the next one is shorter',
     )
+  }
+
+  /** Has anything changed for good since this was last asked? What is compared once more has not. */
+  #advanced(): boolean {
+    const { tally, inDoubt } = this.state
+    const mark = [tally.answered, inDoubt.deleted, inDoubt.verifiedGone].join(' ')
+    const advanced = mark !== this.#mark
+    this.#mark = mark
+    return advanced
   }
 
   #ended(session: Session, plan: WorkPlan, quit: boolean): void {

@@ -3,7 +3,7 @@
  * socket; the stream of deliveries is a view of it.
  */
 import type { Timer } from '../../clock.ts'
-import { MaildrainError, Pop3ReplyError, describeError } from '../../errors.ts'
+import { MaildrainError, Pop3ProtocolError, Pop3ReplyError, describeError } from '../../errors.ts'
 import { messageKey } from '../../identity.ts'
 import type { RawMessage } from '../../message.ts'
 import type { Verdict } from '../../pipeline/delivery.ts'
@@ -124,6 +124,7 @@ export class Session {
   async #deleteAll(numbers: readonly number[]): Promise<{ key: string; uidl: string | null }[]> {
     const { client } = this.#options
     const accepted: { key: string; uidl: string | null }[] = []
+    let broken = false
     const deletions = numbers.map(async (n) => {
       const message = this.#keys.get(n)
       if (message === undefined) return
@@ -131,7 +132,12 @@ export class Session {
         await client.dele(n)
         accepted.push(message)
       } catch (error) {
-        if (!(error instanceof Pop3ReplyError)) throw error
+        // Of the DELEs that a broken session leaves unanswered the first is what it broke at.
+        const refused = error instanceof Pop3ReplyError
+        if (refused || (!broken && error instanceof Pop3ProtocolError))
+          this.#options.state.refused.add(message)
+        broken ||= !refused
+        if (!refused) throw error
         this.#note(error, 'DELE was refused')
       }
     })

@@ -1,0 +1,169 @@
+/** A drain of a mailbox whose every message is known by its SHA-256, and what became of each of them. */
+import { createHash } from 'node:crypto'
+import { MaildrainError } from '../../src/errors.ts'
+import type { Receipt } from '../../src/pipeline/receipt.ts'
+import type { Pop3SourceOptions } from '../../src/sources/pop3/index.ts'
+import {
+  type Mailbox,
+  type MailboxMessage,
+  type Pop3Server,
+  type Pop3ServerOptions,
+  startPop3Server,
+} from '../../src/testing/index.ts'
+import { drainInto } from './drains.ts'
+import { MemorySink } from './memory-sink.ts'
+
+export const sha256 = (bytes: Uint8Array): string =>
+  createHash('sha256').update(bytes).digest('hex')
+
+/** Bodies that servers and clients have stumbled over. */
+const BODIES = [
+  '.a line that begins with a dot\r\n..and two\r\n',
+  '',
+  'a bare LF, and a dot:\n.\nstill the same message\r\n',
+  '+OK 12\r\n-ERR no\r\n',
+  `${'x'.repeat(3000)}\r\n`,
+  'a CR alone \r in the middle\r\n',
+  '\xe9\xff 8-bit\r\n',
+  'last line is a dot\r\n.\r\n',
+] as const
+
+function knownMessage(index: number): MailboxMessage {
+  const head = `From: a@example.org\r\nSubject: number ${index}\r\n\r\n`
+  const raw = Buffer.from(`${head}${BODIES[index % BODIES.length] ?? ''}`, 'latin1')
+  return { uidl: `uid-${index}`, octets: raw.length, read: () => raw }
+}
+
+export function knownMailbox(count: number): Mailbox {
+  return { size: count, message: knownMessage }
+}
+
+/** Where the drain dies: at the write with this number, before or after it was applied; the connection dies with it. */
+export interface Crash {
+  readonly write: number
+  readonly when: 'before' | 'after'
+}
+
+export interface Proof {
+  /** Neither at the destination nor on the server where a session can see it. */
+  readonly lost: number[]
+  /** More than once at the destination. */
+  readonly doubled: number[]
+  /** Records whose bytes are those of no message. */
+  readonly foreign: number
+  /** Removed or hidden before they were at the destination. */
+  readonly premature: number[]
+  /** Still shown by the server. */
+  readonly left: number[]
+  /** Of the last run: its receipt, or the code of its error; `hang`: it had to be stopped. */
+  readonly receipt: Receipt | undefined
+  readonly stopped: string | undefined
+  readonly server: Pop3Server
+  readonly sink: MemorySink
+}
+
+export interface ProvenDrain extends Partial<Omit<Pop3ServerOptions, 'mailbox' | 'onEvent'>> {
+  readonly messages?: number
+  readonly crash?: Crash | undefined
+  readonly source?: Partial<Pop3SourceOptions>
+  /** Called when the first run begins. */
+  readonly meanwhile?: (server: Pop3Server) => void
+}
+
+/** Waits of a client in a hurry: what a server does not answer is found out in a moment. */
+const SHORT: Partial<Pop3SourceOptions> = {
+  ...{ greetingTimeoutMs: 150, capaTimeoutMs: 150, authTimeoutMs: 400, commandTimeoutMs: 400 },
+  ...{ idleTimeoutMs: 250, quitTimeoutMs: 400, tlsTimeoutMs: 400 },
+  ...{ retryInitialMs: 1, retryPatienceMs: 900, openPatienceMs: 300, lookDelaysMs: [3, 6, 30] },
+}
+
+const HANG_MS = 12_000
+
+/** Drains with deletion, once more after the crash if there is one, and looks at every message. */
+export async function proveDrain(options: ProvenDrain = {}): Promise<Proof> {
+  const { messages = 24, crash, source, meanwhile, ...serverOptions } = options
+  const mailbox = knownMailbox(messages)
+  const hashes = Array.from({ length: messages }, (_, i) => sha256(mailbox.message(i).read()))
+  const sink = new MemorySink()
+  const premature: number[] = []
+  const server = await startPop3Server({
+    ...serverOptions,
+    mailbox,
+    onEvent: ({ kind, index }) => {
+      if ((kind !== 'expunge' && kind !== 'hide') || index === null) return
+      const hash = hashes[index]
+      if (!sink.records.some(({ value }) => value.sha256 === hash)) premature.push(index)
+    },
+  })
+  try {
+    meanwhile?.(server)
+    if (crash !== undefined) await crashingRun(server, sink, crash, source)
+    const { receipt, stopped } = await run(server, sink, source)
+    // UPDATE may come late.
+    await new Promise((resolve) => setTimeout(resolve, 40))
+    const visible = new Set(server.visibleIndexes())
+    const stored = sink.records.map(({ value }) => sha256(value.raw))
+    const times = (i: number) => stored.filter((hash) => hash === hashes[i]).length
+    const all = hashes.map((_, i) => i)
+    return {
+      lost: all.filter((i) => times(i) === 0 && !visible.has(i)),
+      doubled: all.filter((i) => times(i) > 1),
+      foreign: stored.filter((hash) => !hashes.includes(hash)).length,
+      ...{ premature, left: [...visible], receipt, stopped, server, sink },
+    }
+  } finally {
+    await server.close()
+  }
+}
+
+async function crashingRun(
+  server: Pop3Server,
+  sink: MemorySink,
+  crash: Crash,
+  source: Partial<Pop3SourceOptions> | undefined,
+): Promise<void> {
+  const abort = new AbortController()
+  let writes = 0
+  const die = () => {
+    abort.abort()
+    server.dropConnections()
+  }
+  sink.beforeWrite = () => {
+    writes += 1
+    if (crash.when === 'before' && writes === crash.write) {
+      die()
+      throw new Error('died')
+    }
+  }
+  sink.afterWrite = () => {
+    if (crash.when === 'after' && writes === crash.write) die()
+  }
+  await run(server, sink, source, abort)
+  sink.beforeWrite = () => undefined
+  sink.afterWrite = () => undefined
+}
+
+async function run(
+  server: Pop3Server,
+  sink: MemorySink,
+  source: Partial<Pop3SourceOptions> | undefined,
+  abort = new AbortController(),
+): Promise<Pick<Proof, 'receipt' | 'stopped'>> {
+  let hung = false
+  const guard = setTimeout(() => {
+    hung = true
+    abort.abort()
+  }, HANG_MS)
+  try {
+    const receipt = await drainInto(server, sink, {
+      ...{ source: { ...SHORT, ...source }, signal: abort.signal, batchMaxMessages: 5 },
+      lingerMs: 1,
+    })
+    return { receipt, stopped: undefined }
+  } catch (error) {
+    const code = error instanceof MaildrainError ? error.code : String(error)
+    return { receipt: undefined, stopped: hung ? 'hang' : code }
+  } finally {
+    clearTimeout(guard)
+  }
+}
