@@ -47,7 +47,9 @@ export interface Exchange {
 export const GREETING: Command = { verb: 'NOOP', line: '' }
 
 const ALLOWED: Readonly<Record<SessionState, ReadonlySet<Verb>>> = {
-  authorization: new Set<Verb>(['CAPA', 'STLS', 'USER', 'PASS', 'AUTH', 'QUIT']),
+  authorization: new Set<Verb>([
+    ...(['CAPA', 'STLS', 'UTF8', 'USER', 'PASS', 'APOP', 'AUTH', 'QUIT'] as const),
+  ]),
   transaction: new Set<Verb>([
     ...(['CAPA', 'STAT', 'LIST', 'UIDL', 'RETR', 'TOP', 'DELE', 'NOOP', 'QUIT'] as const),
   ]),
@@ -284,8 +286,10 @@ export class Pop3Protocol {
 export function contextOf({ command }: Pick<Exchange, 'command'>): ReplyContext {
   if (command === GREETING) return 'greeting'
   const { verb } = command
-  return verb === 'USER' || verb === 'PASS' || verb === 'AUTH' ? 'login' : 'session'
+  return LOGIN.has(verb) ? 'login' : 'session'
 }
+
+const LOGIN: ReadonlySet<Verb> = new Set<Verb>(['USER', 'PASS', 'APOP', 'AUTH'])
 
 function nameOf({ command }: Exchange): string {
   return command === GREETING ? 'the greeting' : command.verb

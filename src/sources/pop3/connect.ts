@@ -14,6 +14,7 @@ const BUSY: readonly ErrorCode[] = [
   'MAILDRAIN_POP3_MAILDROP_BUSY',
   'MAILDRAIN_POP3_LOGIN_DELAY',
   'MAILDRAIN_POP3_SERVER_TEMPORARY',
+  'MAILDRAIN_POP3_QUOTA',
 ]
 
 export class Connector {
@@ -25,11 +26,15 @@ export class Connector {
   #lastLogin = -Infinity
   #loginDelayMs = 0
   #pipelining: 'auto' | 'off'
+  #capa: 'auto' | 'off'
+  #introduced = false
+  readonly #warned = new Set<string>()
 
   constructor(options: ResolvedPop3SourceOptions, context: SourceContext) {
     this.#options = options
     this.#context = context
     this.#pipelining = options.pipelining
+    this.#capa = options.capa
   }
 
   /** Something came of a session: patience begins anew. */
@@ -74,7 +79,9 @@ export class Connector {
     const { clock, signal } = this.#context
     const early = this.#lastLogin + this.#loginDelayMs - clock.monotonic()
     if (early > 0) await sleep(clock, early, signal)
-    const client = await Pop3Client.connect(this.#clientOptions(), { clock, signal })
+    const client = await Pop3Client.connect(this.#clientOptions(), {
+      ...{ clock, signal, onWarning: (warning: string) => this.#warn(warning) },
+    })
     try {
       await client.login()
     } catch (error) {
@@ -82,16 +89,32 @@ export class Connector {
       throw error
     }
     this.#everLoggedIn = true
+    // Ten seconds of each session would go by on a server that hangs on CAPA.
+    if (!client.asksCapabilities) this.#capa = 'off'
+    this.#introduce(client)
     this.#lastLogin = clock.monotonic()
     this.#loginDelayMs = (client.capabilities.loginDelaySeconds ?? 0) * 1000
     return client
+  }
+
+  /** Says once what speaks there. */
+  #introduce({ implementation, utf8, secure }: Pop3Client): void {
+    if (this.#introduced) return
+    this.#introduced = true
+    this.#context.log.info({ implementation, utf8, secure }, 'logged in to the POP3 server')
+  }
+
+  #warn(warning: string): void {
+    if (this.#warned.has(warning)) return
+    this.#warned.add(warning)
+    this.#context.log.warn({}, warning)
   }
 
   #clientOptions(): Pop3ClientOptions {
     const own = Object.entries(this.#options).filter(([name]) => name in pop3ClientOptions.shape)
     return {
       ...(Object.fromEntries(own) as unknown as Pop3ClientOptions),
-      pipelining: this.#pipelining,
+      ...{ pipelining: this.#pipelining, capa: this.#capa },
     }
   }
 }
