@@ -107,7 +107,9 @@ export function tlsFailed(server: string, cause: unknown, minVersion: string): C
   const shown = code === '' ? 'the connection ended' : code
   const why = NO_TLS.test(code)
     ? 'the port does not speak TLS; check the port, or use --starttls'
-    : `${shown}; check that the port speaks TLS 1.2 or newer`
+    : code.endsWith('ALERT_HANDSHAKE_FAILURE')
+      ? 'it found no common terms; it may want a client certificate (--client-cert), or ciphers that nobody has any more'
+      : `${shown}; check that the port speaks TLS 1.2 or newer`
   return new ConnectionError(
     'MAILDRAIN_POP3_TLS_HANDSHAKE',
     `the TLS handshake with ${server} failed: ${why}`,
