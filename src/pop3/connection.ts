@@ -274,7 +274,9 @@ export class Connection {
       this.#flushing = false
       if (this.#end !== undefined) return
       this.#protocol.flush()
-      this.#watch()
+      const early = this.#protocol.takeEarly()
+      if (early === undefined) this.#watch()
+      else this.#receive(early)
     })
   }
 

@@ -79,6 +79,9 @@ export class Pop3Protocol {
   /** The status line of the reply whose further lines are being read. */
   #status: Status | undefined
   #startingTls = false
+  /** The greeting was read, and nothing asked since. */
+  #onlyGreeted = false
+  #early: Buffer | undefined
 
   /** @param greeting gets the server's first line */
   constructor(options: ProtocolOptions, greeting: Exchange) {
@@ -129,7 +132,17 @@ export class Pop3Protocol {
   flush(): void {
     if (this.#startingTls) return
     const batch = this.#queue.take()
-    if (batch.length > 0) this.#options.write(batch.map(({ command }) => command.line).join(''))
+    if (batch.length === 0) return
+    this.#onlyGreeted = false
+    this.#options.write(batch.map(({ command }) => command.line).join(''))
+  }
+
+  /** What came in one segment with the greeting: for `receive`, when the first command was sent. */
+  takeEarly(): Buffer | undefined {
+    if (this.#onlyGreeted) return undefined
+    const early = this.#early
+    this.#early = undefined
+    return early
   }
 
   /** The login was accepted: AUTHORIZATION is over. */
@@ -151,6 +164,10 @@ export class Pop3Protocol {
     let at = 0
     while (at < chunk.length && this.#state !== 'closed') {
       if (this.#startingTls) throw this.#injected(chunk.length - at)
+      if (this.#onlyGreeted && at > 0) {
+        this.#early = Buffer.from(chunk.subarray(at))
+        return
+      }
       if (this.#status === undefined) at = this.#statusLine.feed(chunk, at, this.#onStatusLine)
       else at = this.#feedReply(this.#status, chunk, at)
     }
@@ -194,7 +211,7 @@ export class Pop3Protocol {
     }
     if (status.kind === 'ok' && exchange.command.verb === 'STLS') this.#startingTls = true
     this.#complete(exchange, status, 0)
-    return !this.#startingTls && this.state !== 'closed'
+    return !this.#startingTls && !this.#onlyGreeted && this.state !== 'closed'
   }
 
   /** Whatever is no reply to the command ends the session: the next line would be taken for another one's. */
@@ -228,6 +245,7 @@ export class Pop3Protocol {
   }
 
   #complete(exchange: Exchange, status: Status, octets: number): void {
+    this.#onlyGreeted = exchange.command === GREETING
     exchange.onReply(status, octets)
     this.#queue.complete()
   }

@@ -1,12 +1,6 @@
 /** TLS with real certificates over real sockets, and what is said when it does not come about. */
 import { X509Certificate, createHash } from 'node:crypto'
-import {
-  type AddressInfo,
-  type Server,
-  type Socket,
-  createServer,
-  connect as tcpConnect,
-} from 'node:net'
+import { type AddressInfo, type Server, type Socket, createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { createServer as createTlsServer } from 'node:tls'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
