@@ -60,7 +60,7 @@ export default tseslint.config(
   },
   {
     files: ['src/pop3/**/*.ts'],
-    ignores: ['src/pop3/transport.ts'],
+    ignores: ['src/pop3/transport.ts', 'src/pop3/proxy.ts', 'src/pop3/discovery.ts'],
     rules: { ...restrict([...nodeIo, ...drivers], ['../!(errors)*', '../*/**']), ...noAmbient },
   },
   {

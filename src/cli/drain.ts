@@ -1,21 +1,19 @@
 /** `maildrain drain`: flags to options, one drain, a receipt. */
-import { readFileSync } from 'node:fs'
 import { systemClock } from '../clock.ts'
 import { type DrainFlags, drainFlags } from '../config/drain-flags.ts'
 import { parseFlags } from '../config/flags.ts'
-import { type DestinationAddress, parseDestinationUrl, parseSourceUrl } from '../config/urls.ts'
-import { ConfigError, MaildrainError, describeError } from '../errors.ts'
+import { type DestinationAddress, parseDestinationUrl } from '../config/urls.ts'
+import { MaildrainError, describeError } from '../errors.ts'
 import { type LogLevel, jsonLogger, plainLogger } from '../observe/log.ts'
 import { type ProgressView, noProgress, progressBar, progressLog } from '../observe/progress.ts'
 import { ReceiptFile, formatReceipt } from '../observe/receipt.ts'
 import { drain } from '../pipeline/drain.ts'
 import { type Receipt, exitCodeOf } from '../pipeline/receipt.ts'
-import { type Pop3SourceOptions, pop3 } from '../sources/pop3/index.ts'
 import type { Logger } from '../logger.ts'
 import type { Sink } from '../sinks/sink.ts'
 import type { Source } from '../sources/source.ts'
-import { readPassword } from './password.ts'
 import { reportError } from './report-error.ts'
+import { openSource } from './source.ts'
 import { watchSignals } from './stop.ts'
 
 const PROGRESS_LOG_MS = 10_000
@@ -91,26 +89,6 @@ function observers(flags: DrainFlags): { readonly log: Logger; readonly progress
   return { log, progress: progressLog(systemClock, log, PROGRESS_LOG_MS) }
 }
 
-async function openSource(flags: DrainFlags): Promise<Source> {
-  const { tls, user, host, port } = parseSourceUrl(flags.from)
-  if (flags.starttls && tls === 'implicit')
-    throw invalid('--starttls belongs to pop3://, and pop3s:// has TLS from the first byte')
-  if (flags.insecure && (flags.starttls || tls === 'implicit'))
-    throw invalid('--insecure belongs to pop3:// without --starttls')
-  const options: Omit<Pop3SourceOptions, 'auth'> = {
-    ...{ host, tls: flags.starttls ? 'stls' : tls, allowCleartext: flags.insecure },
-    ...(port === undefined ? {} : { port }),
-    ...(flags.caFile === undefined ? {} : { ca: readCa(flags.caFile) }),
-    ...(flags.mailboxId === undefined ? {} : { mailboxId: flags.mailboxId }),
-    ...(flags.sessionMessages === undefined ? {} : { sessionMessages: flags.sessionMessages }),
-    quitDeletes: flags.quitDeletes,
-  }
-  return pop3({
-    ...options,
-    auth: { user, password: await readPassword(flags.passwordFile, `${user} at ${host}`) },
-  })
-}
-
 /** The driver of the destination alone is loaded. */
 async function openSink(address: DestinationAddress): Promise<Sink> {
   switch (address.kind) {
@@ -124,18 +102,3 @@ async function openSink(address: DestinationAddress): Promise<Sink> {
     }
   }
 }
-
-function readCa(file: string): string {
-  let text: string
-  try {
-    text = readFileSync(file, 'utf8')
-  } catch (error) {
-    throw invalid(`--ca-file ${file} cannot be read: ${describeError(error)}`)
-  }
-  if (!text.includes('-----BEGIN CERTIFICATE-----'))
-    throw invalid(`--ca-file ${file} holds no certificate in PEM form`)
-  return text
-}
-
-const invalid = (message: string): ConfigError =>
-  new ConfigError('MAILDRAIN_CONFIG_INVALID', message)

@@ -20,7 +20,9 @@ server, and the next run does not write it again.
 
 ${helpOf(drainFlags)}
 
-The password comes from --password-file, from MAILDRAIN_PASSWORD, or from a prompt on a terminal.
+The password comes from --password-file, from MAILDRAIN_PASSWORD, or from a prompt on a terminal; an OAuth token from
+--token-command, --token-file or MAILDRAIN_TOKEN; the password of a proxy also from MAILDRAIN_PROXY_PASSWORD, and the
+passphrase of a key from MAILDRAIN_KEY_PASSPHRASE.
 
 Exit codes
 ${exitCodes}

@@ -1,33 +1,18 @@
 /** Where the password comes from: never argv, never an address (G14). */
-import { readFileSync, statSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
-import { ConfigError, describeError } from '../errors.ts'
+import { ConfigError } from '../errors.ts'
+import { secretFile, takeVariable } from './secrets.ts'
+
+const PASSWORD = { what: 'password file', code: 'MAILDRAIN_CONFIG_PASSWORD' } as const
 
 /** The first of: the file, MAILDRAIN_PASSWORD (which is then removed from the environment), a prompt on a terminal. */
 export async function readPassword(file: string | undefined, account: string): Promise<string> {
-  const fromEnvironment = process.env.MAILDRAIN_PASSWORD
-  delete process.env.MAILDRAIN_PASSWORD
-  if (file !== undefined) return fromFile(file)
-  if (fromEnvironment !== undefined && fromEnvironment !== '') return fromEnvironment
+  const fromEnvironment = takeVariable('MAILDRAIN_PASSWORD')
+  if (file !== undefined) return secretFile(file, PASSWORD)
+  if (fromEnvironment !== undefined) return fromEnvironment
   if (process.stdin.isTTY) return prompt(`Password of ${account}: `)
   throw refused('no password was given; use --password-file, MAILDRAIN_PASSWORD, or a terminal')
-}
-
-function fromFile(file: string): string {
-  let text: string
-  try {
-    // Others on this machine could read it, and then the mailbox is theirs.
-    if (process.platform !== 'win32' && (statSync(file).mode & 0o077) !== 0)
-      throw refused(`password file ${file} can be read by others; run chmod 600 ${file}`)
-    text = readFileSync(file, 'utf8')
-  } catch (error) {
-    if (error instanceof ConfigError) throw error
-    throw refused(`password file ${file} cannot be read: ${describeError(error)}`, error)
-  }
-  const [line = ''] = text.split(/\r?\n/, 1)
-  if (line === '') throw refused(`password file ${file} is empty; its first line is the password`)
-  return line
 }
 
 /** Asks without echo; Ctrl-C and Ctrl-D end it. */
@@ -51,5 +36,5 @@ function prompt(question: string): Promise<string> {
   })
 }
 
-const refused = (message: string, cause?: unknown): ConfigError =>
-  new ConfigError('MAILDRAIN_CONFIG_PASSWORD', message, cause === undefined ? {} : { cause })
+const refused = (message: string): ConfigError =>
+  new ConfigError('MAILDRAIN_CONFIG_PASSWORD', message)

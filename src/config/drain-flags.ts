@@ -1,5 +1,6 @@
 /** The flags of `maildrain drain`, declared once: parsing, help and reference are made of this table. */
 import { z } from 'zod'
+import { MECHANISMS, TLS_VERSIONS } from '../pop3/index.ts'
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 
@@ -28,12 +29,86 @@ export const drainFlags = z.strictObject({
     .optional()
     .describe('File whose first line is the password, readable by its owner alone.')
     .meta({ placeholder: 'FILE' }),
+  auth: z
+    .enum(MECHANISMS)
+    .optional()
+    .describe('How to log in; unless given, the best that the server offers.')
+    .meta({ placeholder: 'MECHANISM' }),
+  tokenFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('File whose first line is an OAuth access token; read again at each login.')
+    .meta({ placeholder: 'FILE' }),
+  tokenCommand: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Shell command that prints an OAuth access token; MAILDRAIN_FORCE_REFRESH=1 when the last one was rejected.',
+    )
+    .meta({ placeholder: 'COMMAND' }),
   caFile: z
     .string()
     .min(1)
     .optional()
     .describe('PEM file of the authorities to trust in place of the built-in list.')
     .meta({ placeholder: 'FILE' }),
+  clientCert: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('PEM file of a client certificate, with its chain.')
+    .meta({ placeholder: 'FILE' }),
+  clientKey: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('PEM file of its key, readable by its owner alone.')
+    .meta({ placeholder: 'FILE' }),
+  clientPfx: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('PKCS #12 file of both, in place of the two flags above.')
+    .meta({ placeholder: 'FILE' }),
+  keyPassphraseFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('File whose first line is the passphrase of the key.')
+    .meta({ placeholder: 'FILE' }),
+  tlsPin: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Public key that the server must have, sha256/BASE64; several with commas.')
+    .meta({ placeholder: 'PINS' }),
+  tlsMin: z
+    .enum(TLS_VERSIONS)
+    .default('TLSv1.2')
+    .describe('Oldest version of TLS that is accepted.')
+    .meta({ placeholder: 'VERSION' }),
+  proxy: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Connect through socks5://[USER@]HOST[:1080] or http://[USER@]HOST[:8080].')
+    .meta({ placeholder: 'URL' }),
+  proxyPasswordFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('File whose first line is the password of the proxy.')
+    .meta({ placeholder: 'FILE' }),
+  discover: z
+    .boolean()
+    .default(false)
+    .describe('The host is a domain: ask for its POP3 servers by SRV records (RFC 6186).'),
+  noUtf8: z
+    .boolean()
+    .default(false)
+    .describe('Do not turn UTF-8 mode (RFC 6856) on where the server offers it.'),
   starttls: z
     .boolean()
     .default(false)

@@ -41,8 +41,10 @@ ${NOTE}
 
 ${table(['flag', 'what it does', 'default'], rows)}
 
-The password comes from \`--password-file\`, from \`MAILDRAIN_PASSWORD\`, or from a prompt on a terminal; never from an
-address or a flag.
+The password comes from \`--password-file\`, from \`MAILDRAIN_PASSWORD\`, or from a prompt on a terminal; an OAuth token
+from \`--token-command\`, \`--token-file\` or \`MAILDRAIN_TOKEN\`; the password of a proxy from \`--proxy-password-file\` or
+\`MAILDRAIN_PROXY_PASSWORD\`; the passphrase of a key from \`--key-passphrase-file\` or \`MAILDRAIN_KEY_PASSPHRASE\`. No secret
+comes from an address or a flag. [Logging in](../guide/login.md) explains them.
 
 ## Exit codes
 

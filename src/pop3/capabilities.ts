@@ -33,6 +33,8 @@ export interface Capabilities {
   readonly utf8: boolean
   /** User and password may hold UTF-8 (RFC 6856 section 2.1). */
   readonly utf8User: boolean
+  /** Error texts in several languages (RFC 6856 section 3). */
+  readonly lang: boolean
   /** Name of the server software as it came: for logs after sanitising, never to decide upon. */
   readonly implementation: string | null
 }
@@ -42,7 +44,7 @@ export const NO_CAPABILITIES: Capabilities = {
   known: false,
   ...{ top: false, uidl: false, user: false, sasl: [], stls: false, pipelining: false },
   ...{ respCodes: false, authRespCode: false, loginDelaySeconds: null, loginDelayPerUser: false },
-  ...{ expireDays: null, expirePerUser: false, utf8: false, utf8User: false },
+  ...{ expireDays: null, expirePerUser: false, utf8: false, utf8User: false, lang: false },
   implementation: null,
 }
 
@@ -55,6 +57,7 @@ const readers: Readonly<Record<string, (into: Mutable, args: readonly string[]) 
   STLS: (into) => (into.stls = true),
   PIPELINING: (into) => (into.pipelining = true),
   'RESP-CODES': (into) => (into.respCodes = true),
+  LANG: (into) => (into.lang = true),
   'AUTH-RESP-CODE': (into) => (into.authRespCode = true),
   SASL: (into, args) => (into.sasl = [...into.sasl, ...args.map((name) => name.toUpperCase())]),
   IMPLEMENTATION: (into, args) => (into.implementation = args.join(' ')),

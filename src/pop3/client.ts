@@ -3,26 +3,26 @@
  * order, as many at once as server and bounds allow. When anything breaks the order of replies the connection is closed,
  * because a reply that is taken for another one's deletes the wrong mail.
  */
-import {
-  ConfigError,
-  ConnectionError,
-  MaildrainError,
-  Pop3ProtocolError,
-  Pop3ReplyError,
-} from '../errors.ts'
+import { ConfigError, MaildrainError, Pop3ProtocolError, Pop3ReplyError } from '../errors.ts'
 import type { Capabilities } from './capabilities.ts'
-import { type Verb, bare, checkCredentials, numbered } from './commands.ts'
-import { Connection, type ConnectionIo } from './connection.ts'
+import { type Credentials, type Verb, bare, numbered } from './commands.ts'
+import type { Connection } from './connection.ts'
 import { Consumer } from './consumer.ts'
-import { askCapabilities, authenticate, requireTls } from './handshake.ts'
+import type { ResolveSrv } from './discovery.ts'
+import { type EstablishIo, type Established, credentialsOf, establish } from './establish.ts'
+import { askCapabilities, authenticate, enableUtf8 } from './handshake.ts'
 import { ListingGuard, parseListingLine, parseOctets, usableUidl } from './listing.ts'
+import { apopTimestamp } from './mechanisms.ts'
 import {
   type Pop3ClientOptions,
   type ResolvedPop3ClientOptions,
-  isLoopback,
+  bareHost,
+  checkOptions,
   pop3ClientOptions,
+  warningsOf,
 } from './options.ts'
 import type { SessionState } from './protocol.ts'
+import { parseProxy } from './proxy.ts'
 import {
   type ConnectTransport,
   type Pop3Clock,
@@ -45,6 +45,12 @@ export interface Pop3ClientIo {
   readonly signal?: AbortSignal | undefined
   /** Opens the connection: sockets unless given. */
   readonly connect?: ConnectTransport | undefined
+  /** Looks up SRV records, for `discover`: the name service of the system unless given. */
+  readonly resolveSrv?: ResolveSrv | undefined
+  /** Nonce of the client in SCRAM: random unless given. */
+  readonly nonce?: (() => string) | undefined
+  /** Is told in one sentence what the options allow that is not safe, at each connection. */
+  readonly onWarning?: ((warning: string) => void) | undefined
 }
 
 export interface RetrOptions {
@@ -67,15 +73,27 @@ const TOP_OCTETS = 64 * 1024
  * when the session's state forbids the command, and with what ended the connection when that ended first.
  */
 export class Pop3Client {
-  readonly #connection: Connection
   readonly #options: ResolvedPop3ClientOptions
-  /** The server answers CAPA. */
-  readonly #capa: boolean
+  readonly #io: EstablishIo & Pop3ClientIo
+  #credentials: Credentials
+  #connection: Connection
+  #capa: boolean
+  #utf8 = false
+  /** The connection on which a token was rejected, and who listened for its end. */
+  #replaced: Connection | undefined
+  readonly #left: ((error: MaildrainError | undefined) => void)[] = []
 
-  private constructor(connection: Connection, options: ResolvedPop3ClientOptions, capa: boolean) {
-    this.#connection = connection
+  private constructor(
+    options: ResolvedPop3ClientOptions,
+    io: EstablishIo & Pop3ClientIo,
+    credentials: Credentials,
+    established: Established,
+  ) {
     this.#options = options
-    this.#capa = capa
+    this.#io = io
+    this.#credentials = credentials
+    this.#connection = established.connection
+    this.#capa = established.capa
   }
 
   /**
@@ -85,26 +103,14 @@ export class Pop3Client {
    */
   static async connect(options: Pop3ClientOptions, io: Pop3ClientIo = {}): Promise<Pop3Client> {
     const resolved = resolve(options)
-    refuseCleartext(resolved)
-    checkCredentials(resolved.auth.user, resolved.auth.password)
-    const connectionIo: ConnectionIo = {
-      clock: io.clock ?? systemPop3Clock,
-      connect: io.connect ?? connectSocket,
-      signal: io.signal,
-    }
-    const connection = await Connection.open(resolved, connectionIo)
-    if (resolved.capa === 'off' && resolved.tls !== 'stls')
-      return new Pop3Client(connection, resolved, false)
-    try {
-      await askCapabilities(connection, resolved.maxCapabilityLines)
-    } catch (error) {
-      connection.close()
-      if (!hangsOnCapa(error, resolved)) throw error
-      return new Pop3Client(await Connection.open(resolved, connectionIo), resolved, false)
-    }
-    const client = new Pop3Client(connection, resolved, true)
-    if (resolved.tls === 'stls') await client.#startTls()
-    return client
+    checkOptions(resolved)
+    if (resolved.proxy !== undefined) parseProxy(resolved.proxy)
+    for (const warning of warningsOf(resolved)) io.onWarning?.(warning)
+    const { clock = systemPop3Clock, connect = connectSocket, signal, resolveSrv } = io
+    const complete = { ...io, clock, connect, signal, resolveSrv }
+    const credentials = await credentialsOf(resolved, complete)
+    const established = await establish(resolved, credentials, complete)
+    return new Pop3Client(resolved, complete, credentials, established)
   }
 
   /** The reply to the last CAPA: after connecting, after STLS, after login. */
@@ -131,11 +137,35 @@ export class Pop3Client {
     return this.#connection.pipelining
   }
 
-  /** Logs in, then asks for the capabilities again. A rejected password must not be tried again: servers lock accounts. */
+  /** Messages come in UTF-8 mode (RFC 6856): set by `login`. */
+  get utf8(): boolean {
+    return this.#utf8
+  }
+
+  /** The greeting has a timestamp for APOP (RFC 1939 section 7), and TLS did not begin after it. */
+  get offersApop(): boolean {
+    return apopTimestamp(this.#connection.greeting) !== undefined
+  }
+
+  /** What the server calls its software, safe to show: for logs, never to decide upon (RFC 2449 section 6.9). */
+  get implementation(): string | null {
+    const { implementation } = this.#connection.capabilities
+    return implementation === null ? null : this.#connection.clean(implementation)
+  }
+
+  /**
+   * Logs in, then asks for the capabilities again. A rejected password must not be tried again: servers lock accounts. A
+   * rejected token is renewed by force, once, where a function gives tokens, and tried on a new connection.
+   * @throws Pop3ReplyError when the server refuses, Pop3ProtocolError when it offers no usable mechanism or proves nothing
+   */
   async login(): Promise<void> {
-    await authenticate(this.#connection, this.#options.auth)
-    if (this.#capa) await askCapabilities(this.#connection, this.#options.maxCapabilityLines)
-    this.#connection.ready()
+    try {
+      await this.#logIn()
+    } catch (error) {
+      if (!this.#mayRenew(error)) throw error
+      await this.#renew()
+      await this.#logIn()
+    }
   }
 
   /** Count of messages, and their octets as the server reckons: advisory, some wrap at 4 GiB, some say nothing (0). */
@@ -274,15 +304,45 @@ export class Pop3Client {
 
   /** Calls the listener once when the connection is gone: with what ended it, undefined after `close` or `quit`. */
   onClose(listener: (error: MaildrainError | undefined) => void): void {
-    this.#connection.onClose(listener)
+    const connection = this.#connection
+    connection.onClose((error) => {
+      if (connection === this.#replaced) this.#left.push(listener)
+      else listener(error)
+    })
   }
 
-  async #startTls(): Promise<void> {
+  async #logIn(): Promise<void> {
+    const connection = this.#connection
+    const { utf8, host, maxCapabilityLines } = this.#options
+    this.#utf8 = utf8 === 'auto' && (await enableUtf8(connection))
+    await authenticate(connection, {
+      ...{ credentials: this.#credentials, options: this.#options },
+      ...{ host: bareHost(host), nonce: this.#io.nonce },
+    })
+    if (this.#capa) await askCapabilities(connection, maxCapabilityLines)
+    connection.ready()
+  }
+
+  #mayRenew(error: unknown): boolean {
+    if (typeof this.#options.auth.token !== 'function') return false
+    return error instanceof Pop3ReplyError && error.code === 'MAILDRAIN_POP3_TOKEN_REJECTED'
+  }
+
+  /** A new token on a new connection; who listens for the end goes over to it. */
+  async #renew(): Promise<void> {
+    const rejected = this.#connection
+    this.#replaced = rejected
+    rejected.close()
+    const listeners = this.#left.splice(0)
     try {
-      await requireTls(this.#connection)
-      await askCapabilities(this.#connection, this.#options.maxCapabilityLines)
+      this.#credentials = await credentialsOf(this.#options, this.#io, this.#credentials.secret)
+      const { connection, capa } = await establish(this.#options, this.#credentials, this.#io)
+      this.#connection = connection
+      this.#capa = capa
+      for (const listener of listeners) this.onClose(listener)
     } catch (error) {
-      this.close()
+      for (const listener of listeners)
+        listener(error instanceof MaildrainError ? error : undefined)
       throw error
     }
   }
@@ -321,28 +381,5 @@ function resolve(options: Pop3ClientOptions): ResolvedPop3ClientOptions {
   throw new ConfigError(
     'MAILDRAIN_CONFIG_INVALID',
     `wrong options of the POP3 client: ${issues.join('; ')}`,
-  )
-}
-
-/**
- * Nobody on the way may read the password (G14).
- * @throws ConnectionError MAILDRAIN_POP3_CLEARTEXT
- */
-export function refuseCleartext({
-  tls,
-  host,
-  allowCleartext,
-}: Pick<ResolvedPop3ClientOptions, 'tls' | 'host' | 'allowCleartext'>): void {
-  if (tls !== 'none' || allowCleartext || isLoopback(host)) return
-  throw new ConnectionError(
-    'MAILDRAIN_POP3_CLEARTEXT',
-    `the password for ${host} would cross the network in clear; use pop3s://, --starttls, or, knowing the risk, --insecure`,
-  )
-}
-
-/** Some old servers hang on CAPA; where TLS does not depend on it they are asked without. */
-function hangsOnCapa(error: unknown, { tls }: ResolvedPop3ClientOptions): boolean {
-  return (
-    tls !== 'stls' && error instanceof MaildrainError && error.code === 'MAILDRAIN_POP3_TIMEOUT'
   )
 }

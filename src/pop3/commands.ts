@@ -12,7 +12,9 @@ export type Verb =
   | 'STLS'
   | 'USER'
   | 'PASS'
+  | 'APOP'
   | 'AUTH'
+  | 'UTF8'
   | 'STAT'
   | 'LIST'
   | 'UIDL'
@@ -21,6 +23,13 @@ export type Verb =
   | 'DELE'
   | 'NOOP'
   | 'QUIT'
+
+/** What proves to the server who logs in. */
+export interface Credentials {
+  readonly kind: 'password' | 'token'
+  readonly user: string
+  readonly secret: string
+}
 
 export interface Command {
   readonly verb: Verb
@@ -55,34 +64,37 @@ export function pass(password: string): Command {
   return credential('PASS', 'the password', password)
 }
 
-/** SASL PLAIN (RFC 4616): with the initial response where it fits, else two steps (RFC 5034 section 4). */
-export interface PlainExchange {
-  readonly command: Command
-  /** The line that answers the server's `+`. */
-  readonly response: Command
-  /** The command carries the response already. */
-  readonly initial: boolean
+/**
+ * APOP (RFC 1939 section 7).
+ * @param digest lower-case hexadecimal
+ * @throws ConfigError when APOP cannot carry the name
+ */
+export function apop(name: string, digest: string): Command {
+  if (name.includes(' ')) throw invalidCredential('the user', 'a space, which APOP cannot carry')
+  return credential('APOP', 'the user', `${name} ${digest}`)
 }
 
-/** @throws ConfigError when user or password holds what PLAIN cannot carry */
-export function authPlain(name: string, password: string): PlainExchange {
-  checkCredentials(name, password)
-  const payload = plainPayload(name, password)
-  const response: Command = { verb: 'AUTH', line: `${payload}\r\n` }
-  const whole: Command = { verb: 'AUTH', line: `AUTH PLAIN ${payload}\r\n` }
-  if (whole.line.length <= MAX_COMMAND_BYTES) return { command: whole, response, initial: true }
-  return { command: { verb: 'AUTH', line: 'AUTH PLAIN\r\n' }, response, initial: false }
+/**
+ * AUTH, with the first response where it is given; `=` stands for an empty one (RFC 5034 section 4).
+ * @returns undefined when both do not fit into one line: then it takes two
+ */
+export function sasl(mechanism: string): Command
+export function sasl(mechanism: string, first: string): Command | undefined
+export function sasl(mechanism: string, first?: string): Command | undefined {
+  const whole = first === undefined ? mechanism : `${mechanism} ${first === '' ? '=' : first}`
+  const line = `AUTH ${whole}\r\n`
+  return line.length <= MAX_COMMAND_BYTES ? { verb: 'AUTH', line } : undefined
 }
 
-/** What PLAIN sends for the account: as secret as the password in it. */
-export function plainPayload(name: string, password: string): string {
-  return Buffer.from(`\0${name}\0${password}`, 'utf8').toString('base64')
+/** A line that answers a challenge. @param response base64 */
+export function saslResponse(response: string): Command {
+  return { verb: 'AUTH', line: `${response}\r\n` }
 }
 
 /** @throws ConfigError for a line break or NUL, which no mechanism can carry */
-export function checkCredentials(name: string, password: string): void {
+export function checkCredentials({ user: name, kind, secret }: Credentials): void {
   refuseBreaks('the user', name)
-  refuseBreaks('the password', password)
+  refuseBreaks(kind === 'password' ? 'the password' : 'the token', secret)
 }
 
 function refuseBreaks(what: string, value: string): void {

@@ -5,17 +5,19 @@
 import { ConnectionError, MaildrainError } from '../errors.ts'
 import { allowanceMs } from './allowances.ts'
 import { type Capabilities, NO_CAPABILITIES } from './capabilities.ts'
-import { type Command, plainPayload } from './commands.ts'
+import type { Command, Credentials } from './commands.ts'
+import { lateTlsAlert, stopped } from './connection-errors.ts'
 import { type ResolvedPop3ClientOptions, bareHost, defaultPort } from './options.ts'
 import { type Exchange, GREETING, Pop3Protocol, type SessionState, contextOf } from './protocol.ts'
+import { parseProxy } from './proxy.ts'
 import { RateWatch } from './rate-watch.ts'
 import { type Status, cleanText, refusalError } from './replies.ts'
 import {
   type ConnectTransport,
   type Pop3Clock,
   type Pop3Transport,
+  type TlsSettings,
   type TransportTarget,
-  stopped,
 } from './transport.ts'
 import { Watchdog } from './watchdog.ts'
 
@@ -51,10 +53,13 @@ type CloseListener = (error: MaildrainError | undefined) => void
 export class Connection {
   /** `host:port`, for messages. */
   readonly server: string
+  readonly port: number
   /** Makes server text safe to show. */
   readonly clean: (text: string) => string
   /** The reply to the last CAPA. */
   capabilities: Capabilities = NO_CAPABILITIES
+  /** Text of the greeting, as it came; empty once TLS has begun after it. */
+  greeting = ''
   readonly #options: ResolvedPop3ClientOptions
   readonly #clock: Pop3Clock
   readonly #watchdog: Watchdog
@@ -62,6 +67,7 @@ export class Connection {
   readonly #protocol: Pop3Protocol
   readonly #greeted: Promise<void>
   readonly #listeners: CloseListener[] = []
+  readonly #secrets: string[] = []
   #transport: Pop3Transport | undefined
   #awaited: Exchange | undefined
   #awaitedSince = 0
@@ -73,8 +79,12 @@ export class Connection {
   #unwatch = (): void => undefined
 
   /** Connects; resolves when the server has greeted. */
-  static async open(options: ResolvedPop3ClientOptions, io: ConnectionIo): Promise<Connection> {
-    const connection = new Connection(options, io.clock)
+  static async open(
+    options: ResolvedPop3ClientOptions,
+    credentials: Credentials,
+    io: ConnectionIo,
+  ): Promise<Connection> {
+    const connection = new Connection(options, credentials, io.clock)
     connection.#watchSignal(io.signal)
     try {
       await connection.#connect(io)
@@ -86,13 +96,17 @@ export class Connection {
     }
   }
 
-  private constructor(options: ResolvedPop3ClientOptions, clock: Pop3Clock) {
+  private constructor(
+    options: ResolvedPop3ClientOptions,
+    credentials: Credentials,
+    clock: Pop3Clock,
+  ) {
     this.#options = options
     this.#clock = clock
-    this.server = `${options.host}:${options.port ?? defaultPort(options.tls)}`
-    const { user, password } = options.auth
-    const secrets = [password, plainPayload(user, password)]
-    this.clean = (text) => cleanText(text, secrets)
+    this.port = options.port ?? defaultPort(options.tls)
+    this.server = `${options.host}:${this.port}`
+    this.hide(credentials.secret)
+    this.clean = (text) => cleanText(text, this.#secrets)
     this.#watchdog = new Watchdog(clock, (ms) => this.#expired(ms))
     this.#rate = new RateWatch(clock, options.minBytesPerSecond, () => this.fail(this.#tooSlow()))
     const { promise, resolve, reject } = deferred()
@@ -110,7 +124,11 @@ export class Connection {
         clean: this.clean,
         write: (commands) => this.#transport?.write(commands),
       },
-      this.#exchange({ command: GREETING, read: () => undefined }, resolve, reject),
+      this.#exchange(
+        { command: GREETING, read: ({ text }) => void (this.greeting = text) },
+        resolve,
+        reject,
+      ),
     )
   }
 
@@ -141,9 +159,15 @@ export class Connection {
     })
   }
 
+  /** What must not be shown, should the server echo it. */
+  hide(secret: string): void {
+    this.#secrets.push(secret)
+  }
+
   /** To be called when STLS was answered with +OK. What the server said in clear is forgotten. */
   async startTls(): Promise<void> {
     this.capabilities = NO_CAPABILITIES
+    this.greeting = ''
     try {
       await this.#transport?.startTls()
     } catch (error) {
@@ -187,21 +211,29 @@ export class Connection {
   }
 
   async #connect(io: ConnectionIo): Promise<void> {
-    const { host, tls, port, servername, ca, connectTimeoutMs, tlsTimeoutMs } = this.#options
+    const { host, tls, servername, connectTimeoutMs, tlsTimeoutMs, proxy } = this.#options
     const target: TransportTarget = {
-      ...{ host: bareHost(host), port: port ?? defaultPort(tls), server: this.server },
-      ...{ implicitTls: tls === 'implicit', servername, ca, connectTimeoutMs, tlsTimeoutMs },
+      ...{ host: bareHost(host), port: this.port, server: this.server },
+      ...{ implicitTls: tls === 'implicit', servername, connectTimeoutMs, tlsTimeoutMs },
+      ...(tls === 'none' ? {} : { tls: this.#tlsSettings() }),
+      ...(proxy === undefined ? {} : { proxy: parseProxy(proxy) }),
     }
     this.#transport = await io.connect(
       target,
       {
         data: (chunk) => this.#receive(chunk),
-        closed: (cause) => this.fail(this.#protocol.ended(cause)),
+        closed: (cause) =>
+          this.fail(lateTlsAlert(this.server, cause) ?? this.#protocol.ended(cause)),
       },
       io,
     )
     if (this.#end !== undefined) this.#transport.destroy()
     this.#watch()
+  }
+
+  #tlsSettings(): TlsSettings {
+    const { ca, cert, key, pfx, passphrase, minTlsVersion: minVersion, pins } = this.#options
+    return { ca, cert, key, pfx, passphrase, minVersion, pins }
   }
 
   #exchange<T>(
@@ -256,7 +288,9 @@ export class Connection {
       this.#flushing = false
       if (this.#end !== undefined) return
       this.#protocol.flush()
-      this.#watch()
+      const early = this.#protocol.takeEarly()
+      if (early === undefined) this.#watch()
+      else this.#receive(early)
     })
   }
 

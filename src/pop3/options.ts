@@ -1,17 +1,60 @@
 /** Options of the POP3 client, declared once: defaults, limits and what each is for. */
 import { z } from 'zod'
+import { ConfigError, ConnectionError } from '../errors.ts'
+import type { TokenProvider } from './tokens.ts'
 
 const MiB = 1024 * 1024
+/** Base64 of 32 octets; curl writes `sha256//`. */
+const PIN = /^(?:sha256\/{1,2})?[A-Za-z0-9+/]{43}=$/
 /** Longest delay that a timer of Node.js takes. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
 const timeoutMs = (byDefault: number) => z.int().min(1).max(MAX_TIMER_MS).default(byDefault)
 
-/** The account: user and password, sent by SASL PLAIN or USER/PASS. */
-const auth = z.strictObject({
-  user: z.string().min(1).describe('Name of the account.'),
-  password: z.string().describe('Password of the account.').meta({ secret: true }),
-})
+/** Ways to log in, in the order in which they are chosen; the last two only when they are asked for. */
+export const MECHANISMS = [
+  ...([
+    'OAUTHBEARER',
+    'XOAUTH2',
+    'SCRAM-SHA-256',
+    'SCRAM-SHA-1',
+    'PLAIN',
+    'LOGIN',
+    'USER',
+  ] as const),
+  ...(['CRAM-MD5', 'APOP'] as const),
+] as const
+export type Mechanism = (typeof MECHANISMS)[number]
+
+export const TLS_VERSIONS = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'] as const
+export type TlsVersion = (typeof TLS_VERSIONS)[number]
+
+/** The account: a user with a password, or with an access token. */
+const auth = z
+  .strictObject({
+    user: z.string().min(1).describe('Name of the account.'),
+    password: z.string().optional().describe('Password of the account.').meta({ secret: true }),
+    token: z
+      .union([z.string().min(1), z.custom<TokenProvider>((value) => typeof value === 'function')])
+      .optional()
+      .describe('OAuth access token, or the function that gives one.')
+      .meta({ secret: true }),
+    mechanism: z
+      .enum(MECHANISMS)
+      .optional()
+      .describe('How to log in; by default the best that the server offers.'),
+  })
+  .check((context) => {
+    const { password, token } = context.value
+    if ((password === undefined) !== (token === undefined)) return
+    context.issues.push({
+      ...{ code: 'custom', input: undefined, path: ['password'] },
+      message: 'give either password or token',
+    })
+  })
+
+const pemOrBytes = () =>
+  z.union([z.string().min(1), z.custom<Buffer>((value) => Buffer.isBuffer(value))]).optional()
 
 export const pop3ClientOptions = z.strictObject({
   host: z.string().min(1).describe('Name or address of the POP3 server; IPv6 with or without [].'),
@@ -25,10 +68,25 @@ export const pop3ClientOptions = z.strictObject({
     .enum(['implicit', 'stls', 'none'])
     .default('implicit')
     .describe('implicit: TLS from the first byte; stls: required after the greeting; none: clear.'),
-  ca: z
-    .union([z.string().min(1), z.custom<Buffer>((value) => Buffer.isBuffer(value))])
+  ca: pemOrBytes().describe('PEM of the authorities to trust in place of the built-in list.'),
+  cert: pemOrBytes().describe('PEM of the client certificate, with its chain.'),
+  key: pemOrBytes().describe('PEM of the key of the client certificate.').meta({ secret: true }),
+  pfx: z
+    .custom<Buffer>((value) => Buffer.isBuffer(value))
     .optional()
-    .describe('PEM of the authorities to trust in place of the built-in list.'),
+    .describe('Client certificate and key as PKCS #12, in place of cert and key.')
+    .meta({ secret: true }),
+  passphrase: z.string().optional().describe('Passphrase of key or pfx.').meta({ secret: true }),
+  pins: z
+    .array(z.string().regex(PIN, 'a pin is sha256/ and 44 characters of base64'))
+    .default([])
+    .describe(
+      'SHA-256 of the public key (SPKI) that the server must have, one of these, as sha256/BASE64; besides a valid certificate.',
+    ),
+  minTlsVersion: z
+    .enum(TLS_VERSIONS)
+    .default('TLSv1.2')
+    .describe('Oldest version of TLS that is accepted; below TLSv1.2 others may read along.'),
   servername: z
     .string()
     .min(1)
@@ -38,11 +96,35 @@ export const pop3ClientOptions = z.strictObject({
     .boolean()
     .default(false)
     .describe('Let the password cross a network other than loopback in clear.'),
-  auth: auth.describe('Credentials.'),
+  auth: auth.describe(
+    'Credentials: { user, password } or { user, token }, and mechanism where the choice is not left to the client.',
+  ),
+  discover: z
+    .boolean()
+    .default(false)
+    .describe('The host is a domain: ask for its POP3 servers by SRV records (RFC 6186).'),
+  proxy: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Proxy to connect through: socks5://[USER:PASSWORD@]HOST[:PORT] or http://….')
+    .meta({ secret: true }),
+  utf8: z
+    .enum(['auto', 'off'])
+    .default('auto')
+    .describe(
+      'auto: UTF-8 mode (RFC 6856) where the server offers it; Courier gives other bytes without it.',
+    ),
   capa: z
     .enum(['auto', 'off'])
     .default('auto')
     .describe('off: never ask for capabilities, for servers that hang on CAPA or break on it.'),
+  maxScramIterations: z
+    .int()
+    .min(4096)
+    .max(2 ** 31 - 1)
+    .default(1_000_000)
+    .describe('Iterations above which a server that logs in by SCRAM is refused.'),
   pipelining: z
     .enum(['auto', 'off'])
     .default('auto')
@@ -65,6 +147,7 @@ export const pop3ClientOptions = z.strictObject({
   capaTimeoutMs: timeoutMs(10_000).describe(
     'Milliseconds for CAPA before login; a server that hangs on it is asked without.',
   ),
+  tokenTimeoutMs: timeoutMs(60_000).describe('Milliseconds for the function that gives tokens.'),
   authTimeoutMs: timeoutMs(600_000).describe(
     'Milliseconds for a step of the login; some servers open the mailbox in it.',
   ),
@@ -132,4 +215,54 @@ export function isLoopback(host: string): boolean {
   if (name === 'localhost' || name.endsWith('.localhost')) return true
   if (name === '::1' || name === '0:0:0:0:0:0:0:1') return true
   return /^(?:::ffff:)?127(?:\.\d{1,3}){3}$/.test(name)
+}
+
+/**
+ * What is refused before anything is sent: options that exclude each other, and a password that others would read (G14).
+ * @throws ConfigError MAILDRAIN_CONFIG_INVALID, ConnectionError MAILDRAIN_POP3_CLEARTEXT
+ */
+export function checkOptions(options: ResolvedPop3ClientOptions): void {
+  const { discover, port, tls, capa, cert, key, pfx, passphrase, pins } = options
+  const refuse = (wrong: boolean, what: string) => {
+    if (!wrong) return
+    throw new ConfigError('MAILDRAIN_CONFIG_INVALID', `wrong options of the POP3 client: ${what}`)
+  }
+  refuse(discover && port !== undefined, 'discover finds the port, so it goes without port')
+  refuse(discover && tls === 'none', 'discover goes with TLS only')
+  refuse(capa === 'off' && tls === 'stls', 'tls: stls needs CAPA, so capa cannot be off')
+  refuse((cert === undefined) !== (key === undefined), 'cert and key go together')
+  refuse(pfx !== undefined && cert !== undefined, 'give either pfx or cert and key')
+  refuse(
+    passphrase !== undefined && key === undefined && pfx === undefined,
+    'passphrase belongs to key or pfx',
+  )
+  const forTls = cert !== undefined || pfx !== undefined || pins.length > 0
+  refuse(tls === 'none' && forTls, 'certificates and pins go with TLS only')
+  refuseCleartext(options)
+}
+
+/** Behind a proxy even `localhost` is another machine's. */
+function refuseCleartext({ tls, host, proxy, allowCleartext }: ResolvedPop3ClientOptions): void {
+  if (tls !== 'none' || allowCleartext || (isLoopback(host) && proxy === undefined)) return
+  throw new ConnectionError(
+    'MAILDRAIN_POP3_CLEARTEXT',
+    `the credentials for ${host} would cross the network in clear; use pop3s://, --starttls, or, knowing the risk, --insecure`,
+  )
+}
+
+/** What the caller allowed and should be told of each time. */
+export function warningsOf({
+  tls,
+  host,
+  proxy,
+  minTlsVersion,
+}: ResolvedPop3ClientOptions): string[] {
+  const warnings: string[] = []
+  if (tls === 'none' && (!isLoopback(host) || proxy !== undefined))
+    warnings.push(`credentials and mail of ${host} cross the network in clear`)
+  if (tls !== 'none' && minTlsVersion < 'TLSv1.2')
+    warnings.push(
+      `TLS older than 1.2 is allowed for ${host} (${minTlsVersion}): others may be able to read credentials and mail`,
+    )
+  return warnings
 }

@@ -49,7 +49,9 @@ export interface Exchange {
 export const GREETING: Command = { verb: 'NOOP', line: '' }
 
 const ALLOWED: Readonly<Record<SessionState, ReadonlySet<Verb>>> = {
-  authorization: new Set<Verb>(['CAPA', 'STLS', 'USER', 'PASS', 'AUTH', 'QUIT']),
+  authorization: new Set<Verb>([
+    ...(['CAPA', 'STLS', 'UTF8', 'USER', 'PASS', 'APOP', 'AUTH', 'QUIT'] as const),
+  ]),
   transaction: new Set<Verb>([
     ...(['CAPA', 'STAT', 'LIST', 'UIDL', 'RETR', 'TOP', 'DELE', 'NOOP', 'QUIT'] as const),
   ]),
@@ -85,6 +87,9 @@ export class Pop3Protocol {
   #startingTls = false
   /** The first bytes of the greeting were looked at. */
   #looked = false
+  /** The greeting was read, and nothing asked since. */
+  #onlyGreeted = false
+  #early: Buffer | undefined
 
   /** @param greeting gets the server's first line */
   constructor(options: ProtocolOptions, greeting: Exchange) {
@@ -154,7 +159,17 @@ export class Pop3Protocol {
   flush(): void {
     if (this.#startingTls) return
     const batch = this.#queue.take()
-    if (batch.length > 0) this.#options.write(batch.map(({ command }) => command.line).join(''))
+    if (batch.length === 0) return
+    this.#onlyGreeted = false
+    this.#options.write(batch.map(({ command }) => command.line).join(''))
+  }
+
+  /** What came in one segment with the greeting: for `receive`, when the first command was sent. */
+  takeEarly(): Buffer | undefined {
+    if (this.#onlyGreeted) return undefined
+    const early = this.#early
+    this.#early = undefined
+    return early
   }
 
   /** The login was accepted: AUTHORIZATION is over. */
@@ -177,6 +192,10 @@ export class Pop3Protocol {
     let at = 0
     while (at < chunk.length && this.#state !== 'closed') {
       if (this.#startingTls) throw this.#injected(chunk.length - at)
+      if (this.#onlyGreeted && at > 0) {
+        this.#early = Buffer.from(chunk.subarray(at))
+        return
+      }
       if (this.#status === undefined) at = this.#statusLine.feed(chunk, at, this.#onStatusLine)
       else at = this.#feedReply(this.#status, chunk, at)
     }
@@ -221,7 +240,7 @@ export class Pop3Protocol {
     }
     if (status.kind === 'ok' && exchange.command.verb === 'STLS') this.#startingTls = true
     this.#complete(exchange, status, 0)
-    return !this.#startingTls && this.state !== 'closed'
+    return !this.#startingTls && !this.#onlyGreeted && this.state !== 'closed'
   }
 
   /** Whatever is no reply to the command ends the session: the next line would be taken for another one's. */
@@ -258,6 +277,7 @@ export class Pop3Protocol {
   }
 
   #complete(exchange: Exchange, status: Status, octets: number): void {
+    this.#onlyGreeted = exchange.command === GREETING
     exchange.onReply(status, octets)
     this.#queue.complete(status.kind === 'err')
   }
@@ -325,8 +345,10 @@ export class Pop3Protocol {
 export function contextOf({ command }: Pick<Exchange, 'command'>): ReplyContext {
   if (command === GREETING) return 'greeting'
   const { verb } = command
-  return verb === 'USER' || verb === 'PASS' || verb === 'AUTH' ? 'login' : 'session'
+  return LOGIN.has(verb) ? 'login' : 'session'
 }
+
+const LOGIN: ReadonlySet<Verb> = new Set<Verb>(['USER', 'PASS', 'APOP', 'AUTH'])
 
 function nameOf({ command }: Exchange): string {
   return command === GREETING ? 'the greeting' : command.verb

@@ -36,9 +36,8 @@ function endsWord(text: string, at: number): boolean {
  * @param text one character a byte
  */
 export function cleanText(text: string, secrets: readonly string[] = []): string {
-  const decoded = Buffer.from(text.slice(0, 8 * MAX_SHOWN), 'latin1').toString('utf8')
-  const hide = (shown: string) =>
-    secrets.reduce((rest, secret) => (secret === '' ? rest : rest.replaceAll(secret, '***')), shown)
+  const decoded = Buffer.from(text, 'latin1').toString('utf8')
+  const hide = (shown: string) => secrets.reduce(withoutSecret, shown)
   // Hidden twice: control characters inside an echoed password must not carry it through.
   const cleaned = hide(
     hide(decoded)
@@ -48,6 +47,20 @@ export function cleanText(text: string, secrets: readonly string[] = []): string
   const characters = Array.from(cleaned.trim())
   if (characters.length <= MAX_SHOWN) return characters.join('')
   return `${characters.slice(0, MAX_SHOWN - 1).join('')}…`
+}
+
+/** A token is echoed in part by servers that cut lines: so much of its beginning gives it away. */
+const TELLING_CHARACTERS = 16
+
+function withoutSecret(text: string, secret: string): string {
+  if (secret === '') return text
+  const rest = text.replaceAll(secret, '***')
+  const at =
+    secret.length < 2 * TELLING_CHARACTERS ? -1 : rest.indexOf(secret.slice(0, TELLING_CHARACTERS))
+  if (at < 0) return rest
+  let end = at
+  while (end < rest.length && rest[end] === secret[end - at]) end += 1
+  return `${rest.slice(0, at)}***${rest.slice(end)}`
 }
 
 /** The response code at the beginning of a refusal, upper case, without brackets; null when there is none. */
@@ -64,13 +77,17 @@ const CODES: readonly (readonly [string, ErrorCode])[] = [
   ['LOGIN-DELAY', 'MAILDRAIN_POP3_LOGIN_DELAY'],
   ['SYS/TEMP', 'MAILDRAIN_POP3_SERVER_TEMPORARY'],
   ['SYS/PERM', 'MAILDRAIN_POP3_SERVER_PERMANENT'],
+  ['UTF8', 'MAILDRAIN_POP3_UTF8_NEEDED'],
 ]
 
 /** Old servers say it in words only (pop locks of qpopper, InterMail, Cyrus); a locked *account* is no lock. */
 const BUSY_TEXT =
   /\block busy\b|\balready locked\b|\b(?:mail ?drop|mailbox|inbox|spool)\b.{0,40}\b(?:lock(?:ed)?|in use|busy)\b|\b(?:lock|open) (?:the |your )?(?:mail ?drop|mailbox|spool)\b|\banother (?:pop3? )?(?:session|client|user)\b|\bunable to (?:get|obtain|acquire) (?:a )?lock\b/i
+/** WildDuck: `Download was rate limited`; 163.com: `Download exceed. msg=10`. */
+const QUOTA_TEXT =
+  /\bdownload(?:s|ing)?\b.{0,20}\b(?:rate[ -]?limit(?:ed)?|exceed(?:ed|s)?|quota)\b|\b(?:rate|download|bandwidth)[ -]?(?:limit|quota)(?: was| is| has been)? (?:exceeded|reached)\b|\brate[ -]?limited\b/i
 const TEMPORARY_TEXT =
-  /\bwait (?:a few|some|\d+)\b|\btry (?:again )?later\b|\bservice (?:is )?(?:temporarily )?unavailable\b|\btemporar(?:y|ily)\b|\btoo many (?:open )?(?:connections|sessions|logins)\b|\b(?:rate|download|bandwidth)[ -]?(?:was )?(?:limit|exceed)/i
+  /\bwait (?:a few|some|\d+)\b|\btry (?:again )?later\b|\bservice (?:is )?(?:temporarily )?unavailable\b|\btemporar(?:y|ily)\b|\btoo many (?:open )?(?:connections|sessions|logins)\b/i
 
 /** Which error an -ERR is (RFC 2449 section 8.1, RFC 3206, and words where there is no code). */
 export function classifyRefusal(
@@ -81,6 +98,7 @@ export function classifyRefusal(
   const code = responseCode(text)
   const known = CODES.find(([name]) => code === name || code?.startsWith(`${name}/`) === true)
   if (known !== undefined) return known[1]
+  if (code === null && QUOTA_TEXT.test(text)) return 'MAILDRAIN_POP3_QUOTA'
   if (context === 'session') return 'MAILDRAIN_POP3_REFUSED'
   if (context === 'login' && code === 'AUTH') return 'MAILDRAIN_POP3_AUTH_REJECTED'
   if (BUSY_TEXT.test(text)) return 'MAILDRAIN_POP3_MAILDROP_BUSY'

@@ -1,16 +1,29 @@
 /**
- * Sockets and TLS: the only file of `pop3` that touches the network and the system's clock. It is never paused: what was
- * asked for is read to its end, because servers end sessions of clients that do not read.
+ * Sockets and TLS, and the system's clock; only proxy.ts and discovery.ts touch the network besides. It is never paused: what
+ * was asked for is read to its end, because servers end sessions of clients that do not read.
  */
+import { createHash } from 'node:crypto'
 import net from 'node:net'
 import tls from 'node:tls'
-import { ConnectionError, Pop3ProtocolError } from '../errors.ts'
-import { connectTimedOut, tlsFailed, tlsTimedOut, unreachable } from './connection-errors.ts'
+import { ConfigError, ConnectionError, Pop3ProtocolError } from '../errors.ts'
+import {
+  codeOf,
+  connectTimedOut,
+  pinMismatch,
+  stopped,
+  tlsFailed,
+  tlsTimedOut,
+  unreachable,
+} from './connection-errors.ts'
+import type { TlsVersion } from './options.ts'
+import { type Proxy, connectThroughProxy } from './proxy.ts'
 
 /** Time as the client needs it; maildrain's own clock has this shape. */
 export interface Pop3Clock {
   /** Milliseconds from an arbitrary start; never goes back. */
   monotonic(): number
+  /** Wall clock, milliseconds since 1970 UTC: for the lifetime of tokens. */
+  now(): number
   /** Calls `fire` once after `ms` milliseconds. The timer does not keep the process alive when `unref` is set. */
   timer(ms: number, fire: () => void, unref?: boolean): { cancel(): void }
 }
@@ -18,11 +31,26 @@ export interface Pop3Clock {
 /** The machine's time. */
 export const systemPop3Clock: Pop3Clock = {
   monotonic: () => performance.now(),
+  now: () => Date.now(),
   timer(ms, fire, unref = false) {
     const handle = setTimeout(fire, ms)
     if (unref) handle.unref()
     return { cancel: () => clearTimeout(handle) }
   },
+}
+
+/** Named as in Node.js, where there is a name. */
+export interface TlsSettings {
+  /** PEM of the authorities to trust in place of the built-in list. */
+  readonly ca?: string | Buffer | undefined
+  /** PEM of the client certificate and its key, or both in PKCS #12. */
+  readonly cert?: string | Buffer | undefined
+  readonly key?: string | Buffer | undefined
+  readonly pfx?: Buffer | undefined
+  readonly passphrase?: string | undefined
+  readonly minVersion: TlsVersion
+  /** Base64 of SHA-256 of the public keys (SPKI) that the server may have; empty: any. */
+  readonly pins: readonly string[]
 }
 
 /** Where to connect to, and how. */
@@ -36,8 +64,9 @@ export interface TransportTarget {
   readonly implicitTls: boolean
   /** Name that the certificate must carry, instead of the host. */
   readonly servername?: string | undefined
-  /** PEM of the authorities to trust in place of the built-in list. */
-  readonly ca?: string | Buffer | undefined
+  /** Certificates, keys and versions of TLS; none without TLS. */
+  readonly tls?: TlsSettings | undefined
+  readonly proxy?: Proxy | undefined
   readonly connectTimeoutMs: number
   readonly tlsTimeoutMs: number
 }
@@ -77,8 +106,15 @@ const KEEP_ALIVE_MS = 60_000
 
 /** Over TCP, and TLS 1.2 or newer (RFC 8314 section 4.1). */
 export const connectSocket: ConnectTransport = async (target, events, io) => {
-  const socket = await connectTcp(target, io)
-  const transport = new SocketTransport(socket, target, events, io.clock)
+  const { tls: settings, proxy, server, connectTimeoutMs } = target
+  const context = settings === undefined ? undefined : secureContext(settings)
+  const socket =
+    proxy === undefined
+      ? await connectTcp(target, io)
+      : await connectThroughProxy(proxy, target, io, (place) =>
+          connectTcp({ ...place, server: `the proxy for ${server}`, connectTimeoutMs }, io),
+        )
+  const transport = new SocketTransport(socket, { ...target, context }, events, io.clock)
   if (!target.implicitTls) return transport
   const abort = () => transport.destroy()
   io.signal?.addEventListener('abort', abort, { once: true })
@@ -90,8 +126,28 @@ export const connectSocket: ConnectTransport = async (target, events, io) => {
   return transport
 }
 
+/** @throws ConfigError MAILDRAIN_CONFIG_CLIENT_CERTIFICATE, before anything is connected */
+function secureContext(settings: TlsSettings): tls.SecureContext {
+  const { ca, cert, key, pfx, passphrase, minVersion } = settings
+  const given = { ca, cert, key, pfx, passphrase }
+  try {
+    return tls.createSecureContext({
+      ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
+      minVersion,
+      // OpenSSL 3 does not speak TLS 1.0 and 1.1 at its usual level, whatever the versions say.
+      ...(minVersion < 'TLSv1.2' ? { ciphers: 'DEFAULT:@SECLEVEL=0' } : {}),
+    })
+  } catch (error) {
+    // Not as the cause: what OpenSSL says is enough, and the settings hold a passphrase.
+    throw new ConfigError(
+      'MAILDRAIN_CONFIG_CLIENT_CERTIFICATE',
+      `the certificates for TLS cannot be used: ${codeOf(error) || 'unreadable'}; check that certificate and key are a pair, and the passphrase`,
+    )
+  }
+}
+
 function connectTcp(
-  target: TransportTarget,
+  target: Pick<TransportTarget, 'host' | 'port' | 'server' | 'connectTimeoutMs'>,
   { clock, signal }: Parameters<ConnectTransport>[2],
 ): Promise<net.Socket> {
   return new Promise((resolve, reject) => {
@@ -127,20 +183,19 @@ function connectTcp(
   })
 }
 
+interface SocketTarget extends TransportTarget {
+  readonly context: tls.SecureContext | undefined
+}
+
 class SocketTransport implements Pop3Transport {
-  readonly #target: TransportTarget
+  readonly #target: SocketTarget
   readonly #events: TransportEvents
   readonly #clock: Pop3Clock
   #socket: net.Socket
   #secure = false
   #closed = false
 
-  constructor(
-    socket: net.Socket,
-    target: TransportTarget,
-    events: TransportEvents,
-    clock: Pop3Clock,
-  ) {
+  constructor(socket: net.Socket, target: SocketTarget, events: TransportEvents, clock: Pop3Clock) {
     this.#socket = socket
     this.#target = target
     this.#events = events
@@ -184,7 +239,8 @@ class SocketTransport implements Pop3Transport {
   }
 
   #handshake(plain: net.Socket): Promise<tls.TLSSocket> {
-    const { server, host, ca, tlsTimeoutMs } = this.#target
+    const { server, host, context, tlsTimeoutMs } = this.#target
+    const { minVersion = 'TLSv1.2', pins = [] } = this.#target.tls ?? {}
     const name = this.#target.servername ?? host
     return new Promise((resolve, reject) => {
       const socket = tls.connect({
@@ -192,8 +248,8 @@ class SocketTransport implements Pop3Transport {
         host: name,
         // Names only: an address in SNI is forbidden (RFC 6066 section 3); the certificate is checked against it all the same.
         ...(net.isIP(name) === 0 ? { servername: name } : {}),
-        ...(ca === undefined ? {} : { ca }),
-        minVersion: 'TLSv1.2',
+        ...(context === undefined ? {} : { secureContext: context }),
+        minVersion,
         // Said aloud, because the environment can switch the check off otherwise (NODE_TLS_REJECT_UNAUTHORIZED).
         rejectUnauthorized: true,
       })
@@ -207,9 +263,14 @@ class SocketTransport implements Pop3Transport {
         reject(error)
       }
       const timer = this.#clock.timer(tlsTimeoutMs, () => fail(tlsTimedOut(server, tlsTimeoutMs)))
-      socket.once('error', (cause) => fail(tlsFailed(server, cause)))
-      socket.once('close', () => fail(tlsFailed(server, undefined)))
+      socket.once('error', (cause) => fail(tlsFailed(server, cause, minVersion)))
+      socket.once('close', () => fail(tlsFailed(server, undefined, minVersion)))
       socket.once('secureConnect', () => {
+        const seen = keyPin(socket)
+        if (pins.length > 0 && !pins.some((pin) => samePin(pin, seen))) {
+          fail(pinMismatch(server, seen))
+          return
+        }
         timer.cancel()
         socket.removeAllListeners('error')
         socket.removeAllListeners('close')
@@ -237,15 +298,17 @@ class SocketTransport implements Pop3Transport {
   }
 }
 
-const ignore = (): void => undefined
+/** `sha256/` and base64 of SHA-256 of the server's public key (RFC 7469 section 2.4). */
+function keyPin(socket: tls.TLSSocket): string {
+  const key = socket.getPeerX509Certificate()?.publicKey.export({ type: 'spki', format: 'der' })
+  return key === undefined
+    ? 'no key'
+    : `sha256/${createHash('sha256').update(key).digest('base64')}`
+}
 
-/** The caller's signal ended the attempt. */
-export const stopped = (server: string, cause: unknown): ConnectionError =>
-  new ConnectionError(
-    'MAILDRAIN_POP3_DISCONNECTED',
-    `the connection to ${server} was given up because the caller stopped; connect again when it is wanted`,
-    { cause },
-  )
+const samePin = (pin: string, seen: string): boolean => pin.slice(-44) === seen.slice(-44)
+
+const ignore = (): void => undefined
 
 const injected = (server: string, bytes: number): Pop3ProtocolError =>
   new Pop3ProtocolError(

@@ -1,5 +1,7 @@
 /** What the server says about itself (CAPA, RFC 2449) and why it lets nobody in (RFC 2449 section 8, RFC 3206). */
+import { createHash } from 'node:crypto'
 import type { Pop3Core } from './pop3-core.ts'
+import type { ServerAccount, ServerMechanism } from './sasl.ts'
 
 export interface CapabilityState {
   readonly session: number
@@ -18,14 +20,40 @@ export function capabilityLines(core: Pop3Core, state: CapabilityState): string[
   say('TOP', capabilities.top === false || switches.of(noTop, state.session))
   say('UIDL', capabilities.uidl === false || switches.of(noUidl, state.session))
   say('USER', capabilities.user === false)
-  say('SASL PLAIN', capabilities.saslPlain === false)
+  const mechanisms = mechanismsOf(core)
+  say(`SASL ${mechanisms.join(' ')}`, mechanisms.length === 0)
   say('RESP-CODES', capabilities.respCodes === false)
   say('AUTH-RESP-CODE', capabilities.authRespCode === false)
   say('STLS', !state.canStartTls)
+  say(capabilities.utf8 === 'user' ? 'UTF8 USER' : 'UTF8', (capabilities.utf8 ?? false) === false)
   say('PIPELINING', pipelining === 'after-login' ? !state.loggedIn : !pipelining)
   say(`EXPIRE ${expire ?? ''}`, expire === undefined)
   say(`LOGIN-DELAY ${Math.ceil(loginDelay ?? 0)}`, loginDelay === undefined)
   return [...lines, ...(capabilities.more ?? [])]
+}
+
+/** SASL mechanisms that the server has. */
+export function mechanismsOf({ capabilities }: Pop3Core): readonly ServerMechanism[] {
+  return capabilities.sasl ?? (capabilities.saslPlain === false ? [] : ['PLAIN'])
+}
+
+/** The account, in bytes, one character each. */
+export function accountOf({ options }: Pop3Core): ServerAccount {
+  const { user = 'user', password = 'secret', acceptsToken = () => false } = options
+  return { user: latin1(user), password: latin1(password), acceptsToken }
+}
+
+const latin1 = (text: string): string => Buffer.from(text, 'utf8').toString('latin1')
+
+/** The timestamp of a greeting, other in each session (RFC 1939 section 7). */
+export const apopTimestamp = (session: number): string =>
+  `<${session}.${Date.now()}@server.example>`
+
+/** Is the argument of APOP the name and the digest of the account? */
+export function checkApop(core: Pop3Core, timestamp: string, argument: string): boolean {
+  const { user, password } = accountOf(core)
+  const digest = createHash('md5').update(timestamp).update(password, 'latin1').digest('hex')
+  return argument === `${user} ${digest}`
 }
 
 /**

@@ -17,6 +17,7 @@ export type {
   Pop3ServerOptions,
   Pop3ServerTls,
 } from './pop3-core.ts'
+export type { ServerMechanism } from './sasl.ts'
 export { Pop3Server, startPop3Server } from './pop3-server.ts'
 export { sizes } from './behaviour/sizes.ts'
 export { uidls } from './behaviour/uidls.ts'

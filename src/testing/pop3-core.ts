@@ -2,12 +2,13 @@
  * What the sessions of one server share: options, store, switches, and the record of what happened. Rule: no argument
  * of PASS or AUTH, and none of a command that the server does not know, is ever kept or passed on.
  */
-import type { SecureContextOptions } from 'node:tls'
+import type { TlsOptions } from 'node:tls'
 import type { Behaviour } from './behaviour/behaviour.ts'
 import { Switches } from './behaviour/switches.ts'
 import type { Mailbox, MailboxMessage } from './mailbox.ts'
 import { Maildrop, View } from './maildrop.ts'
 import { NOTHING, type Order, newest, oldest, only, reversed, shuffled } from './order.ts'
+import type { ServerMechanism } from './sasl.ts'
 
 /** What CAPA says (RFC 2449). Only the saying: the commands work all the same, unless a behaviour turns them off. */
 export interface Pop3ServerCapabilities {
@@ -21,8 +22,14 @@ export interface Pop3ServerCapabilities {
   readonly user?: boolean
   /** Arguments of EXPIRE, for instance `0`, `NEVER`, `31 USER`; undefined (default): not listed. */
   readonly expire?: string | undefined
-  /** Default true: `SASL PLAIN`. */
+  /** Default true: `SASL PLAIN`, unless `sasl` is given. */
   readonly saslPlain?: boolean
+  /** SASL mechanisms, which then are all that AUTH knows. */
+  readonly sasl?: readonly ServerMechanism[] | undefined
+  /** Default false: a timestamp in the greeting (RFC 1939 section 7), and the command APOP. */
+  readonly apop?: boolean
+  /** Default false (RFC 6856); `user`: also in user and password. */
+  readonly utf8?: boolean | 'user'
   /** Default true. */
   readonly respCodes?: boolean
   /** Default true (RFC 3206). */
@@ -33,10 +40,12 @@ export interface Pop3ServerCapabilities {
   readonly capa?: boolean
 }
 
-export interface Pop3ServerTls extends Pick<SecureContextOptions, 'key' | 'cert'> {
+export interface Pop3ServerTls extends Pick<TlsOptions, TlsOptionName> {
   /** From the first byte on (RFC 8314), or by the command STLS (RFC 2595). */
   readonly mode: 'implicit' | 'stls'
 }
+
+type TlsOptionName = 'key' | 'cert' | 'ca' | 'requestCert' | 'minVersion' | 'maxVersion' | 'ciphers'
 
 /** Something that happened, in order. */
 export interface Pop3Event {
@@ -68,6 +77,8 @@ export interface Pop3ServerOptions {
   readonly user?: string
   /** Default `secret`. */
   readonly password?: string
+  /** Which access tokens XOAUTH2 and OAUTHBEARER accept; default none. */
+  readonly acceptsToken?: ((token: string) => boolean) | undefined
   /** Default 0: any free port. */
   readonly port?: number
   /** Default 127.0.0.1. */

@@ -5,18 +5,17 @@
 import type { Socket } from 'node:net'
 import { type SecureContext, TLSSocket } from 'node:tls'
 import { CommandLines, parseCommand } from './command-lines.ts'
-import { refusal } from './authorization.ts'
+import { accountOf, apopTimestamp, checkApop, mechanismsOf, refusal } from './authorization.ts'
 import { capaReply } from './capa.ts'
 import { IdleTimer } from './idle-timer.ts'
 import { KNOWN_VERBS, type Pop3Core, speakable } from './pop3-core.ts'
+import { type ServerExchange, type ServerStep, beginSasl } from './sasl.ts'
 import type { Reply } from './session-state.ts'
 import { Transaction } from './transaction.ts'
 import { Wire } from './wire.ts'
 
 /** Lines that wait before the server stops reading; Dovecot stops at 2 KB of them. */
 const WAITING_LINES = 4096
-
-const latin1 = (text: string): string => Buffer.from(text, 'utf8').toString('latin1')
 
 export class Pop3Session {
   readonly number: number
@@ -29,7 +28,9 @@ export class Pop3Session {
   #transaction: Transaction | undefined
   #updated = false
   #user: string | undefined
-  #saslPending = false
+  #exchange: ServerExchange | undefined
+  #timestamp: string | undefined
+  #recent = false
   #utf8 = false
   #running = false
   #commands = 0
@@ -70,7 +71,8 @@ export class Pop3Session {
     this.#running = true
     await this.#delay('')
     if (text !== null) {
-      const line = text ?? '+OK POP3 server ready.'
+      if (this.#core.capabilities.apop === true) this.#timestamp = apopTimestamp(this.number)
+      const line = text ?? ['+OK POP3 server ready.', this.#timestamp].filter(Boolean).join(' ')
       this.#wire.status(/^(\+OK|-ERR)/.test(line) ? line : `+OK ${line}`)
       if (this.#wire.due) await this.#wire.pause()
       this.#wire.out.flush()
@@ -154,9 +156,10 @@ export class Pop3Session {
   }
 
   #handle(line: string): Reply {
-    if (this.#saslPending) {
-      this.#saslPending = false
-      return this.#answer('AUTH', () => this.#authenticate(line.replace(/\r$/, '')))
+    const exchange = this.#exchange
+    if (exchange !== undefined) {
+      this.#exchange = undefined
+      return this.#answer('AUTH', () => this.#respond(exchange, line.replace(/\r$/, '')))
     }
     const command = parseCommand(line)
     const { switches } = this.#core
@@ -210,8 +213,12 @@ export class Pop3Session {
         return argument === '' ? '-ERR USER takes a name.' : '+OK'
       case 'PASS':
         return this.#pass(argument)
+      case 'APOP':
+        return this.#apop(argument)
       case 'AUTH':
         return this.#auth(argument)
+      case 'UTF8':
+        return this.#enableUtf8()
       case 'STLS':
         return this.#stls()
       default:
@@ -235,37 +242,52 @@ export class Pop3Session {
     const user = this.#user
     this.#user = undefined
     if (user === undefined) return '-ERR USER comes first.'
-    return this.#logIn(user, password)
+    const account = accountOf(this.#core)
+    return this.#logIn(this.#nameOf(user) === account.user && password === account.password)
+  }
+
+  #apop(argument: string): Reply {
+    const timestamp = this.#timestamp
+    if (timestamp === undefined) return '-ERR No APOP here.'
+    return this.#logIn(checkApop(this.#core, timestamp, argument))
+  }
+
+  #enableUtf8(): Reply {
+    if ((this.#core.capabilities.utf8 ?? false) === false) return '-ERR No UTF8 here.'
+    this.#utf8 = true
+    return '+OK UTF8 enabled.'
   }
 
   #auth(argument: string): Reply {
-    const [mechanism = '', initial, ...more] = argument.split(' ')
-    if (mechanism.toUpperCase() !== 'PLAIN' || more.length > 0)
-      return '-ERR Unknown authentication mechanism.'
-    if (initial !== undefined) return this.#authenticate(initial === '=' ? '' : initial)
-    this.#saslPending = true
-    return '+ '
+    const [name = '', initial, ...more] = argument.split(' ')
+    const mechanism = mechanismsOf(this.#core).find((known) => known === name.toUpperCase())
+    if (mechanism === undefined || more.length > 0) return '-ERR Unknown authentication mechanism.'
+    const { first, exchange } = beginSasl(mechanism, accountOf(this.#core))
+    if (initial !== undefined) return this.#respond(exchange, initial === '=' ? '' : initial)
+    this.#exchange = exchange
+    return `+ ${first ?? ''}`
   }
 
-  /** SASL PLAIN (RFC 4616): authzid, NUL, authcid, NUL, password. */
-  #authenticate(response: string): Reply {
-    if (response === '*') return '-ERR Authentication cancelled.'
-    const [, user, password, ...more] = Buffer.from(response, 'base64')
-      .toString('latin1')
-      .split('\0')
-    if (user === undefined || password === undefined || more.length > 0)
-      return '-ERR Malformed PLAIN response.'
-    return this.#logIn(user, password)
+  #respond(exchange: ServerExchange, line: string): Reply {
+    if (line === '*') return '-ERR Authentication cancelled.'
+    const response = this.#nameOf(Buffer.from(line, 'base64').toString('latin1'))
+    const step: ServerStep = exchange(response)
+    if (step.kind === 'verdict') return this.#logIn(step.known)
+    if (step.kind === 'error') return `-ERR ${step.text}`
+    this.#exchange = exchange
+    return `+ ${step.text}`
   }
 
-  /** @param user as bytes, one character each @param password likewise */
-  #logIn(user: string, password: string): Reply {
-    const { user: name = 'user', password: secret = 'secret' } = this.#core.options
-    const { recentView, lockAccountAfter = Infinity } = this.#core.switches.now
+  /** Who asks for the latest mail says so in the name (Gmail). */
+  #nameOf(user: string): string {
+    this.#recent = this.#core.switches.now.recentView !== undefined && /(?:^|\0)recent:/.test(user)
+    return this.#recent ? user.replace(/(^|\0)recent:/, '$1') : user
+  }
+
+  /** @param known the account was proven */
+  #logIn(known: boolean): Reply {
+    const { lockAccountAfter = Infinity } = this.#core.switches.now
     if (this.#core.rejected >= lockAccountAfter) return '-ERR [AUTH] Account locked.'
-    const recent = recentView !== undefined && user.startsWith('recent:')
-    const account = recent ? user.slice('recent:'.length) : user
-    const known = account === latin1(name) && password === latin1(secret)
     if (!known) this.#core.rejected += 1
     const refused = refusal(this.#core, this.number, known)
     if (refused !== undefined) return `-ERR ${refused}`
@@ -278,7 +300,7 @@ export class Pop3Session {
         ...{ core: this.#core, session: this.number, wire: this.#wire },
         ...{ utf8: () => this.#utf8, end: (line) => this.#end(line) },
       },
-      recent,
+      this.#recent,
     )
     this.#core.tell('login', this.number)
     return `+OK ${this.#transaction.count} messages.`
@@ -288,7 +310,8 @@ export class Pop3Session {
     const context = this.#secureContext
     const { switches } = this.#core
     const fault = switches.of(switches.now.stls, this.number)
-    if (context === undefined || !this.#canStartTls || fault === 'refused')
+    // RFC 6856 section 2.1: STLS comes before UTF8 or not at all.
+    if (context === undefined || !this.#canStartTls || fault === 'refused' || this.#utf8)
       return '-ERR STLS is not offered.'
     if (fault === 'stalls') {
       this.#wire.status('+OK Begin TLS.')
@@ -307,6 +330,7 @@ export class Pop3Session {
     await this.#wire.out.flushed()
     this.#lines.clear()
     this.#user = undefined
+    this.#timestamp = undefined
     const secure = new TLSSocket(plain, { isServer: true, secureContext })
     this.#socket = secure
     this.#wire.moveTo(secure)

@@ -71,8 +71,12 @@ describe('the mailbox', () => {
       const tls = await startPop3Server({ mailbox, tls: { mode: 'implicit', key, cert } })
       try {
         const trusted = await runCli([...drainArgs({ from: tls.url }), '--ca-file', file])
-        expectRefused(trusted, 3, 'MAILDRAIN_POP3_TLS', '127.0.0.1')
-        expectRefused(await runCli(drainArgs({ from: tls.url })), 3, 'MAILDRAIN_POP3_TLS')
+        expectRefused(trusted, 3, 'MAILDRAIN_POP3_TLS_NAME', '127.0.0.1')
+        expectRefused(
+          await runCli(drainArgs({ from: tls.url })),
+          3,
+          'MAILDRAIN_POP3_TLS_SELF_SIGNED',
+        )
         expect(tls.remaining()).toBe(1)
         expect(tls.logins).toBe(0)
       } finally {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ConnectionError, Pop3ProtocolError, Pop3ReplyError } from '../../src/errors.ts'
-import { Pop3Client } from '../../src/pop3/index.ts'
-import { converse, loginScript, rejection } from './transcript.ts'
+import { NO_CAPABILITIES, Pop3Client } from '../../src/pop3/index.ts'
+import { ScriptedServer, converse, loginScript, rejection } from './transcript.ts'
 
 const CAPA = ['C: CAPA', 'S: +OK', 'S: USER', 'S: .'].join('\n')
 
@@ -80,30 +80,47 @@ describe('capabilities', () => {
       },
     ))
 
-  it('case 11, 12: tags are read whatever their case and spacing, and only as whole words', () =>
-    converse(
-      `S: +OK
-       C: CAPA
-       S: +OK here
-       S: uidl
-       S: TOPX
-       S: SASL=PLAIN
-       S: Resp-Codes
-       S: LOGIN-DELAY   900  USER
-       S: EXPIRE 31 USER
-       S: UTF8 USER
-       S: X-UNKNOWN a b
-       S: constructor
-       S: IMPLEMENTATION Shlemazle-Plotz-v302
-       S: .`,
+  const said = async (...lines: string[]) => {
+    let capabilities = NO_CAPABILITIES
+    await converse(
+      ['S: +OK', 'C: CAPA', 'S: +OK here', ...lines.map((line) => `S: ${line}`), 'S: .'].join('\n'),
       async ({ connect }) => {
-        const { capabilities } = await connect()
-        expect(capabilities).toMatchObject({
-          ...{ uidl: true, top: false, sasl: ['PLAIN'], respCodes: true, pipelining: false },
-          ...{ loginDelaySeconds: 900, loginDelayPerUser: true },
-          ...{ expireDays: 31, expirePerUser: true, utf8: true, utf8User: true },
-          implementation: 'Shlemazle-Plotz-v302',
-        })
+        ;({ capabilities } = await connect())
+      },
+    )
+    return capabilities
+  }
+
+  it('case 11: tags are read whatever their case and spacing, and unknown ones are ignored', async () => {
+    const lines = [
+      ...['uidl', 'SASL=PLAIN', 'Resp-Codes', 'auth-resp-code', 'LOGIN-DELAY   900  USER'],
+      ...['EXPIRE 31 USER', 'UTF8 USER', 'LANG', 'X-UNKNOWN a b', 'constructor', 'stls', 'Top'],
+      ...[
+        'IMPLEMENTATION Shlemazle-Plotz-v302',
+        'PIPELINING',
+        'USER',
+        'SASL LOGIN scram-sha-1',
+        '',
+      ],
+    ]
+    expect(await said(...lines)).toEqual({
+      ...{ known: true, uidl: true, top: true, user: true, stls: true, pipelining: true },
+      ...{ sasl: ['PLAIN', 'LOGIN', 'SCRAM-SHA-1'], respCodes: true, authRespCode: true },
+      ...{ loginDelaySeconds: 900, loginDelayPerUser: true, expireDays: 31, expirePerUser: true },
+      ...{ utf8: true, utf8User: true, lang: true, implementation: 'Shlemazle-Plotz-v302' },
+    })
+  })
+
+  it('case 12: a tag counts only as a whole word', async () => {
+    const lines = ['TOPX', 'XTOP', 'UIDLS', 'UTF8X', 'PIPELINING-NOT', 'STLSX']
+    expect(await said(...lines)).toEqual({ ...NO_CAPABILITIES, known: true })
+  })
+
+  it('the name of the software is shown without what could do harm', () =>
+    converse(
+      `S: +OK\nC: CAPA\nS: +OK\nS= ${JSON.stringify('IMPLEMENTATION Evil\u001b[31m \u0007Server\r\n')}\nS: .`,
+      async ({ connect }) => {
+        expect((await connect()).implementation).toBe('Evil[31m Server')
       },
     ))
 
@@ -121,13 +138,11 @@ describe('capabilities', () => {
     }),
   )
 
-  it('case 14, 15: what counts is said after login', () =>
-    converse(
-      `S: +OK
+  const afterLogin = (before: string, after: string) => `S: +OK
        C: CAPA
        S: +OK
        S: USER
-       S: LOGIN-DELAY 900 USER
+       S: ${before}
        S: .
        C: USER mrose
        S: +OK
@@ -135,17 +150,24 @@ describe('capabilities', () => {
        S: +OK
        C: CAPA
        S: +OK
-       S: LOGIN-DELAY 300
-       S: PIPELINING
-       S: .`,
-      async ({ connect }) => {
-        const client = await connect()
-        expect(client.pipelining).toBe(false)
-        await client.login()
-        expect(client.capabilities.loginDelaySeconds).toBe(300)
-        expect(client.pipelining).toBe(true)
-      },
-    ))
+       S: ${after}
+       S: .`
+
+  it('case 14: the delay between logins is the one that is said after login', () =>
+    converse(afterLogin('LOGIN-DELAY 900 USER', 'LOGIN-DELAY 300'), async ({ connect }) => {
+      const client = await connect()
+      expect(client.capabilities.loginDelaySeconds).toBe(900)
+      await client.login()
+      expect(client.capabilities.loginDelaySeconds).toBe(300)
+    }))
+
+  it('case 15: PIPELINING counts from where it is said', () =>
+    converse(afterLogin('TOP', 'PIPELINING'), async ({ connect }) => {
+      const client = await connect()
+      expect(client.pipelining).toBe(false)
+      await client.login()
+      expect(client.pipelining).toBe(true)
+    }))
 
   it('case 16: -ERR to CAPA after login voids what was said before', () =>
     converse(
@@ -179,6 +201,26 @@ describe('capabilities', () => {
         expect(client.pipelining).toBe(false)
       },
       { pipelining: 'off' },
+    ))
+
+  it.each([
+    ['+OK\r\nUIDL\r\n.\r\n', true],
+    ['+OK\r\nUIDL\r\n.\r\n+OK\r\n', false],
+  ])('case 8: the greeting and the reply to CAPA in one segment: %j', async (reply, sound) => {
+    const server = new ScriptedServer(`S= ${JSON.stringify(`+OK ready\r\n${reply}`)}\nC: CAPA`)
+    const options = { host: 'localhost', tls: 'none', auth: { user: 'a', password: 'b' } } as const
+    const connecting = Pop3Client.connect(options, { connect: server.connect })
+    if (sound) expect((await connecting).capabilities.uidl).toBe(true)
+    else expect(await rejection(connecting)).toMatchObject({ code: 'MAILDRAIN_POP3_DESYNC' })
+    server.check()
+  })
+
+  it('case 17: a megabyte in one line ends the session', () =>
+    converse(
+      `S: +OK\nC: CAPA\nS: +OK\nS= ${JSON.stringify('X'.repeat(20_000))}`,
+      async ({ connect }) => {
+        expect(await rejection(connect())).toMatchObject({ code: 'MAILDRAIN_POP3_LIMIT' })
+      },
     ))
 
   it('case 17: more than 64 lines end the session', () =>
@@ -242,7 +284,7 @@ describe('STLS', () => {
       'C: CAPA\nS: +OK\nS: STLS\nS: .\nC: STLS\nX',
       'MAILDRAIN_POP3_DISCONNECTED',
     ],
-  ])('case 22, G14: %s fails before any credential is sent', (_name, script, code) =>
+  ])('case 22: %s fails before any credential is sent (G14)', (_name, script, code) =>
     converse(
       `S: +OK\n${script}`,
       async ({ connect, server }) => {
@@ -253,7 +295,7 @@ describe('STLS', () => {
     ),
   )
 
-  it('case 20, G14: bytes after the +OK to STLS end the session', async () => {
+  it('case 20: bytes after the +OK to STLS end the session (G14)', async () => {
     const script = `S: +OK
        C: CAPA
        S: +OK
@@ -265,7 +307,6 @@ describe('STLS', () => {
        S: SASL PLAIN
        S: .
        TLS`
-    const { ScriptedServer } = await import('./transcript.ts')
     const server = new ScriptedServer(script)
     const options = { host: 'localhost', auth: { user: 'mrose', password: 'x' }, ...stls }
     const error = await rejection(Pop3Client.connect(options, { connect: server.connect }))
@@ -285,7 +326,7 @@ describe('cleartext', () => {
     '127.0.0.1.example',
     '::2',
     'localhost.example',
-  ])('case 26, G14: is refused before connecting to %s', async (host) => {
+  ])('case 26: is refused before connecting to %s (G14)', async (host) => {
     const options = { host, tls: 'none', auth: { user: 'a', password: 'b' } } as const
     const error = await rejection(Pop3Client.connect(options, { connect: refuse }))
     expect(error).toBeInstanceOf(ConnectionError)
@@ -314,10 +355,10 @@ describe('cleartext', () => {
 
 describe('options', () => {
   it('names every wrong one, and no value', async () => {
-    const options = { host: '', port: 0, auth: { user: 'a', password: 7, token: 'geheim' } }
+    const options = { host: '', port: 0, auth: { user: 'a', password: 7, secret: 'geheim' } }
     const error = await rejection(Pop3Client.connect(options as never))
     expect(error).toMatchObject({ code: 'MAILDRAIN_CONFIG_INVALID' })
-    for (const name of ['host', 'port', 'auth.password', 'token'])
+    for (const name of ['host', 'port', 'auth.password', 'secret'])
       expect(error.message).toContain(name)
     expect(error.message).not.toContain('geheim')
   })

@@ -1,7 +1,7 @@
 /**
  * A server that follows a script, over memory. `S: text` is a line that it sends, `S= "json"` exact characters (latin1),
- * `C: text` a line that it must get, `TLS` the beginning of TLS, `X` the end of the connection. Everything up to the next
- * `C:` leaves in one segment, or cut to pieces; the client must have sent nothing more by then.
+ * `C: text` a line that it must get, `TLS` the beginning of TLS, `X` the end of the connection, `N` that the client closes it
+ * and makes a new one. Everything up to the next `C:` leaves in one segment, or cut to pieces; the client must have sent nothing more by then.
  */
 import { Pop3Client, type Pop3ClientIo, type Pop3ClientOptions } from '../../src/pop3/index.ts'
 import type { ConnectTransport, TransportEvents } from '../../src/pop3/index.ts'
@@ -11,7 +11,7 @@ type Cut = (bytes: Buffer) => Buffer[]
 type Step =
   | { readonly kind: 'server'; readonly bytes: Buffer }
   | { readonly kind: 'client'; readonly text: string }
-  | { readonly kind: 'tls' | 'end' }
+  | { readonly kind: 'tls' | 'end' | 'again' }
 
 const whole: Cut = (bytes) => [bytes]
 const byteByByte: Cut = (bytes) => Array.from(bytes, (byte) => Buffer.of(byte))
@@ -52,6 +52,7 @@ function parse(script: string): Step[] {
     .filter((line) => line !== '')
     .map((line): Step => {
       if (line === 'X') return { kind: 'end' }
+      if (line === 'N') return { kind: 'again' }
       if (line === 'TLS') return { kind: 'tls' }
       const text = line.slice(3)
       if (line.startsWith('C:')) return { kind: 'client', text: `${text}\r\n` }
@@ -84,7 +85,10 @@ export class ScriptedServer {
   }
 
   readonly connect: ConnectTransport = (target, events) => {
+    if (this.#events !== undefined && !this.#mayConnectAgain())
+      return Promise.reject(new Error('a further connection'))
     this.#events = events
+    this.#closed = false
     this.#secure = target.implicitTls
     this.#advance()
     const secure = () => this.#secure
@@ -101,6 +105,13 @@ export class ScriptedServer {
       finish: () => (this.#closed = true),
       destroy: () => (this.#closed = true),
     })
+  }
+
+  #mayConnectAgain(): boolean {
+    const expected = this.#closed && this.#steps[0]?.kind === 'again'
+    if (expected) this.#steps.shift()
+    else this.complaint ??= 'the client connects again'
+    return expected
   }
 
   /** Throws unless the script was played to its end. */
@@ -129,6 +140,8 @@ export class ScriptedServer {
         if (this.#waitingForTls === undefined) return
         this.#secure = true
         this.#waitingForTls()
+      } else if (step.kind === 'again') {
+        return
       } else if (step.kind === 'end') {
         this.#steps.shift()
         setImmediate(() => this.#end())

@@ -15,6 +15,7 @@ const BUSY: readonly ErrorCode[] = [
   'MAILDRAIN_POP3_MAILDROP_BUSY',
   'MAILDRAIN_POP3_LOGIN_DELAY',
   'MAILDRAIN_POP3_SERVER_TEMPORARY',
+  'MAILDRAIN_POP3_QUOTA',
 ]
 
 /** Attempts in a row that brought nothing. */
@@ -31,6 +32,8 @@ export class Connector {
   readonly #host: Host
   /** Sessions end before anything comes of them: one command at a time may help (o2.pl). */
   #cautious = false
+  #introduced = false
+  readonly #warned = new Set<string>()
 
   constructor(options: ResolvedPop3SourceOptions, context: SourceContext, host: Host) {
     this.#options = options
@@ -81,7 +84,9 @@ export class Connector {
     const { clock, signal } = this.#context
     const early = this.#lastLogin + this.#loginDelayMs - clock.monotonic()
     if (early > 0) await sleep(clock, early, signal)
-    const client = await Pop3Client.connect(this.#clientOptions(), { clock, signal })
+    const client = await Pop3Client.connect(this.#clientOptions(), {
+      ...{ clock, signal, onWarning: (warning: string) => this.#warn(warning) },
+    })
     if (client.hangsOnCapa) this.#host.hangsOnCapa()
     try {
       await client.login()
@@ -90,9 +95,23 @@ export class Connector {
       throw error
     }
     this.#everLoggedIn = true
+    this.#introduce(client)
     this.#lastLogin = clock.monotonic()
     this.#loginDelayMs = (client.capabilities.loginDelaySeconds ?? 0) * 1000
     return client
+  }
+
+  /** Says once what speaks there. */
+  #introduce({ implementation, utf8, secure }: Pop3Client): void {
+    if (this.#introduced) return
+    this.#introduced = true
+    this.#context.log.info({ implementation, utf8, secure }, 'logged in to the POP3 server')
+  }
+
+  #warn(warning: string): void {
+    if (this.#warned.has(warning)) return
+    this.#warned.add(warning)
+    this.#context.log.warn({}, warning)
   }
 
   #clientOptions(): Pop3ClientOptions {

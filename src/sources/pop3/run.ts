@@ -270,8 +270,9 @@ export class Pop3Run {
     })
     this.#context.progress({ phase: 'reading' })
     const quit = await this.#readAndFinish(session, task)
-    this.#connector.progressed()
+    if (session.quota === undefined || session.progressed > 0) this.#connector.progressed()
     this.#ended(session, plan, quit)
+    if (session.quota !== undefined) throw session.quota
     if (!task.hasUidl) return this.#withoutUidl(session, task)
     const finished = task.complete && plan.remaining === 0 && this.state.suspects.size === 0
     return finished && !this.#context.deletion ? 'done' : 'again'
@@ -284,7 +285,7 @@ export class Pop3Run {
       return await session.finish()
     } catch (error) {
       this.#lost(session, error)
-      throw error
+      throw session.quota ?? error
     } finally {
       if (!this.#context.signal.aborted) {
         await this.#keeper.settleSession()

@@ -57,6 +57,8 @@ export class Session {
   reached = 0
   /** The message that was being read when the connection was lost. */
   stalledAt: WorkItem | undefined
+  /** The server gives no more mail for now: about the account, not about a message. */
+  quota: Pop3ReplyError | undefined
   /** Messages that became durable or were found so. */
   progressed = 0
 
@@ -87,6 +89,7 @@ export class Session {
     try {
       for await (const item of items) {
         await this.#credit(item)
+        if (this.quota !== undefined) break
         this.#issue(item, push)
         await this.#room()
       }
@@ -290,10 +293,12 @@ export class Session {
   /** -ERR says nothing about the message (G8); a lost connection says nothing at all. */
   #unread(item: WorkItem, collector: Collector, error: unknown): void {
     this.#options.context.budget.release(collector.credit)
-    if (error instanceof Pop3ReplyError) {
+    if (error instanceof Pop3ReplyError && error.code === 'MAILDRAIN_POP3_QUOTA')
+      this.quota ??= error
+    else if (error instanceof Pop3ReplyError) {
       this.#options.state.suspect(item, 'refused', 0)
       this.#note(error, 'RETR was refused')
-    } else this.stalledAt ??= item
+    } else if (this.quota === undefined) this.stalledAt ??= item
     this.#gate.unresolved(item.n)
   }
 

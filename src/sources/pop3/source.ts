@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { ConfigError } from '../../errors.ts'
 import { mailboxId } from '../../identity.ts'
 import type { Delivery } from '../../pipeline/delivery.ts'
-import { defaultPort, refuseCleartext } from '../../pop3/index.ts'
+import { checkOptions, defaultPort } from '../../pop3/index.ts'
 import type { RawMessage } from '../../message.ts'
 import type { Source, SourceContext, SourceReport } from '../source.ts'
 import {
@@ -24,14 +24,14 @@ export class Pop3Source implements Source {
   #run: Pop3Run | undefined
 
   /**
-   * @throws ConfigError naming every option that is wrong
+   * @throws ConfigError naming every option that is wrong, or those that exclude each other
    * @throws ConnectionError MAILDRAIN_POP3_CLEARTEXT, before anything is opened
    */
   constructor(options: Pop3SourceOptions) {
     const result = pop3SourceOptions.safeParse(options)
     if (!result.success)
       throw new ConfigError('MAILDRAIN_CONFIG_INVALID', z.prettifyError(result.error))
-    refuseCleartext(result.data)
+    checkOptions(result.data)
     this.#options = result.data
     const { auth, host, tls, port = defaultPort(tls) } = result.data
     this.mailbox = result.data.mailboxId ?? mailboxId(auth.user, host, port)
