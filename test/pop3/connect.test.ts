@@ -210,8 +210,13 @@ describe('capabilities', () => {
     const server = new ScriptedServer(`S= ${JSON.stringify(`+OK ready\r\n${reply}`)}\nC: CAPA`)
     const options = { host: 'localhost', tls: 'none', auth: { user: 'a', password: 'b' } } as const
     const connecting = Pop3Client.connect(options, { connect: server.connect })
-    if (sound) expect((await connecting).capabilities.uidl).toBe(true)
-    else expect(await rejection(connecting)).toMatchObject({ code: 'MAILDRAIN_POP3_DESYNC' })
+    const client = await connecting
+    expect(client.capabilities.uidl).toBe(true)
+    expect(client.state).toBe(sound ? 'authorization' : 'closed')
+    if (!sound) {
+      const end = new Promise((resolve) => client.onClose(resolve))
+      expect(await end).toMatchObject({ code: 'MAILDRAIN_POP3_DESYNC' })
+    }
     server.check()
   })
 
