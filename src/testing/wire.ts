@@ -129,6 +129,8 @@ export class Wire {
     if (/^\+(?: |$)/.test(line)) said = switches.of<string>(saslPrompt, this.#session) ?? line
     const text = this.#isMeaningful ? undefined : statusText?.(this.#verb, this.#session)
     if (text !== undefined && line.startsWith('+OK')) said = `+OK${text === '' ? '' : ` ${text}`}`
+    // A unique-id may hold anything: more of it would be another one.
+    if (this.#verb === 'UIDL' && this.#argument !== '') return said
     const octets = statusOctets?.(this.#verb, this.#session) ?? 0
     return said.length + 2 < octets ? `${said} `.padEnd(octets - 2, 'x') : said
   }

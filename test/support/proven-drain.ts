@@ -149,9 +149,9 @@ async function run(
   source: Partial<Pop3SourceOptions> | undefined,
   abort = new AbortController(),
 ): Promise<Pick<Proof, 'receipt' | 'stopped'>> {
-  let hung = false
+  const hung = { yet: false }
   const guard = setTimeout(() => {
-    hung = true
+    hung.yet = true
     abort.abort()
   }, HANG_MS)
   try {
@@ -162,7 +162,7 @@ async function run(
     return { receipt, stopped: undefined }
   } catch (error) {
     const code = error instanceof MaildrainError ? error.code : String(error)
-    return { receipt: undefined, stopped: hung ? 'hang' : code }
+    return { receipt: undefined, stopped: hung.yet ? 'hang' : code }
   } finally {
     clearTimeout(guard)
   }

@@ -32,7 +32,7 @@ describe('a drain with deletion', () => {
     expect(receipt).toMatchObject({ seen: 0, deleted: 0, sessions: 2 })
   })
 
-  it('G1: no DELE is sent before the message and its ledger entry are committed', async () => {
+  it('case 86: G1: no DELE is sent before the message and its ledger entry are committed', async () => {
     const journal: string[] = []
     const sink = new MemorySink(journal)
     sink.beforeWrite = () => new Promise((resolve) => setTimeout(resolve, 20))
@@ -73,7 +73,7 @@ describe('a drain with deletion', () => {
     expect(server.sessions).toBe(0)
   })
 
-  it('G9: reads, then deletes, then QUITs, and nothing else after the first DELE', async () => {
+  it('case 97: G9: reads, then deletes, then QUITs, and nothing else after the first DELE', async () => {
     const server = await serve(20)
     await drainInto(server, new MemorySink(), { source: { sessionMessages: 7 } })
     for (let session = 1; session <= server.sessions; session += 1) {
@@ -237,7 +237,7 @@ describe('lost connections', () => {
     expect(server.remaining()).toBe(0)
   })
 
-  it('a busy mailbox is waited for', async () => {
+  it('case 103: a busy mailbox is waited for', async () => {
     const server = await serve(3, { behaviour: { inUse: 3 } })
     const receipt = await drainInto(server, new MemorySink())
     expect(receipt.delivered).toBe(3)
@@ -251,7 +251,7 @@ describe('lost connections', () => {
     expect(server.sessions).toBeLessThanOrEqual(1)
   })
 
-  it('a stop leaves the session without QUIT and everything on the server', async () => {
+  it('case 95: a stop leaves the session without QUIT and everything on the server', async () => {
     const server = await serve(50)
     const sink = new MemorySink()
     const abort = new AbortController()
