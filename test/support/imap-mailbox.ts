@@ -7,6 +7,8 @@ export interface Refusal {
   readonly why: string
 }
 
+class ImapEnded extends Error {}
+
 class Imap {
   readonly #socket: Socket
   #text = ''
@@ -20,6 +22,7 @@ class Imap {
       this.#wake?.()
     })
     this.#socket.on('error', () => undefined).on('close', () => this.#wake?.())
+    this.#socket.setNoDelay(true)
   }
 
   async line(): Promise<string> {
@@ -30,7 +33,7 @@ class Imap {
         this.#text = this.#text.slice(end + 2)
         return line
       }
-      if (this.#socket.closed) throw new Error(`IMAP ended: ${this.#text}`)
+      if (this.#socket.closed) throw new ImapEnded(`IMAP ended: ${this.#text}`)
       await new Promise<void>((resolve) => (this.#wake = resolve))
     }
   }
@@ -44,8 +47,7 @@ class Imap {
     for (;;) {
       const line = await this.line()
       if (line.startsWith('+') && literal !== undefined) {
-        this.#socket.write(literal)
-        this.#socket.write('\r\n')
+        this.#socket.write(Buffer.concat([literal, Buffer.from('\r\n')]))
       } else if (line.startsWith(tag)) return [...lines, line.slice(tag.length)]
       else lines.push(line)
     }
@@ -65,15 +67,23 @@ export class ImapMailbox {
     this.#login = `LOGIN ${user} ${password}`
   }
 
+  /** A message at which the server gives up the connection (GreenMail) counts as refused. */
   async add(messages: readonly Buffer[]): Promise<readonly Refusal[]> {
-    return this.#with(async (imap) => {
-      const refused: Refusal[] = []
-      for (const [index, bytes] of messages.entries()) {
-        const answer = (await imap.ask(`APPEND INBOX {${bytes.length}}`, bytes)).at(-1) ?? ''
-        if (!answer.startsWith('OK')) refused.push({ index, why: answer })
-      }
-      return refused
-    })
+    const refused: Refusal[] = []
+    for (let next = 0; next < messages.length;)
+      await this.#with(async (imap) => {
+        for (; next < messages.length; next += 1) {
+          const bytes = messages[next]!
+          const lines = await imap.ask(`APPEND INBOX {${bytes.length}}`, bytes)
+          const answer = lines.at(-1) ?? ''
+          if (!answer.startsWith('OK')) refused.push({ index: next, why: answer })
+        }
+      }).catch((error: unknown) => {
+        if (!(error instanceof ImapEnded)) throw error
+        refused.push({ index: next, why: 'the connection is closed' })
+        next += 1
+      })
+    return refused
   }
 
   /** Waits for the account, which some servers make after they listen (GreenMail), and its INBOX (Cyrus: by CREATE). */

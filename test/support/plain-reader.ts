@@ -30,11 +30,24 @@ export class PlainReader {
   }
 
   static async login(port: number, user: string, password: string): Promise<PlainReader> {
-    const reader = new PlainReader(port)
-    await reader.#status()
+    const reader = await PlainReader.#greeted(port)
     await reader.ask(`USER ${user}`)
     await reader.ask(`PASS ${password}`)
     return reader
+  }
+
+  /** Solid POP3 closes without a word when there were 6 sessions in some seconds. */
+  static async #greeted(port: number): Promise<PlainReader> {
+    for (let attempt = 0; ; attempt += 1) {
+      const reader = new PlainReader(port)
+      try {
+        await reader.#status()
+        return reader
+      } catch (error) {
+        if (attempt === 30) throw error
+        await new Promise((resolve) => setTimeout(resolve, 1000))
+      }
+    }
   }
 
   /** Every message of the mailbox, in its order. The session is closed without QUIT. */
