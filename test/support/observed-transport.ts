@@ -21,12 +21,13 @@ export function observedTransport(hideSasl = false): ObservedTransport {
       { data, closed: (cause) => events.closed(cause) },
       io,
     )
-    const { write } = transport
-    transport.write = (text) => {
-      verbs.push(...text.split('\r\n').map((command) => command.split(' ')[0] ?? ''))
-      write.call(transport, text)
-    }
-    return transport
+    const write = transport.write.bind(transport)
+    return Object.assign(transport, {
+      write(text: string) {
+        verbs.push(...text.split('\r\n').map((command) => command.split(' ')[0] ?? ''))
+        write(text)
+      },
+    })
   }
   return { connect, verbs }
 }

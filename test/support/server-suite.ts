@@ -1,159 +1,198 @@
-/** What the suite of real servers does with one of them: fill it, drain it by the built command, compare bytes. */
+/**
+ * The same suite on any POP3 server: logins, TLS, a drain with deletion, a drain that is killed in the middle, and content
+ * that is made to disturb.
+ */
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { SqliteDatabase } from '../../src/ledger/sqlite-database.ts'
-import type { Receipt } from '../../src/pipeline/receipt.ts'
-import { generateMailbox } from '../../src/testing/index.ts'
-import { PASSWORD, type Pop3Server, USER } from '../fixtures/pop3-server.ts'
-import { newDirectory, startCli } from './cli.ts'
-import { corpusMessages, toCrlf } from './corpus.ts'
-import { type PlainMessage, PlainReader } from './plain-reader.ts'
-import { sha256 } from './topics.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { MaildrainError } from '../../src/errors.ts'
+import { Pop3Client, type Pop3ClientOptions } from '../../src/pop3/index.ts'
+import { type Pop3Server, PASSWORD, USER } from '../fixtures/pop3-server.ts'
+import type { ServerKind } from '../fixtures/pop3-servers.ts'
+import { certificateFor } from './cli.ts'
+import { notFull } from './full.ts'
+import { hostileMessages, hostileName } from './hostile-messages.ts'
+import { observedTransport } from './observed-transport.ts'
+import {
+  DrainTarget,
+  compare,
+  expectedOf,
+  fill,
+  fingerprint,
+  readPlainly,
+} from './server-drains.ts'
 
-export interface Filled {
-  readonly stored: readonly Buffer[]
-  /** Why messages were not taken. */
-  readonly refused: readonly string[]
-}
+/** The one that is not left out at the small size. */
+const SMALL = 'popa3d'
+const SMALL_MESSAGES = 200
+const INTERRUPTED = 600
+const EQUAL = { lost: 0, doubled: 0 }
 
-function* generated(seed: number): Iterable<Buffer> {
-  const mailbox = generateMailbox({ messages: 10_000, seed, profile: 'small' })
-  for (let index = 0; index < mailbox.size; index += 1) yield toCrlf(mailbox.message(index).read())
-}
-
-function* real(): Iterable<Buffer> {
-  for (const { bytes } of corpusMessages()) yield bytes
-}
-
-/** So many messages: real ones as far as there are any, else generated; what the server refuses is replaced. */
-export async function fill(
-  server: Pop3Server,
-  count: number,
-  { seed, withReal }: { readonly seed: number; readonly withReal: boolean },
-): Promise<Filled> {
-  const stored: Buffer[] = []
-  const refused: string[] = []
-  const sources = (withReal ? [real(), generated(seed)] : [generated(seed)]).map((messages) =>
-    messages[Symbol.iterator](),
+const code = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => 'no error',
+    (error: unknown) => (error instanceof MaildrainError ? error.code : error),
   )
-  const next = (): Buffer => {
-    const found = sources[0]?.next()
-    if (found === undefined) throw new Error('not enough messages')
-    if (found.done !== true) return found.value
-    sources.shift()
-    return next()
-  }
-  while (stored.length < count) {
-    const batch = Array.from({ length: count - stored.length }, next)
-    const refusals = await server.add(batch)
-    const indexes = new Set(refusals.map(({ index }) => index))
-    stored.push(...batch.filter((_, index) => !indexes.has(index)))
-    refused.push(...refusals.map(({ why }) => why))
-  }
-  return { stored, refused }
+
+export function describeServer(kind: ServerKind): void {
+  describe(kind.name, () => suiteOf(kind))
 }
 
-/** @param settles whether a first reading changes what the server gives */
-export async function readPlainly(server: Pop3Server, settles = false): Promise<PlainMessage[]> {
-  if (settles) await PlainReader.all(server.port, USER, PASSWORD)
-  return PlainReader.all(server.port, USER, PASSWORD)
-}
+function suiteOf(kind: ServerKind): void {
+  const missing = kind.missing ?? (kind.name === SMALL ? undefined : notFull)
+  const messages = notFull === undefined ? kind.messages : SMALL_MESSAGES
 
-/** How often each fingerprint is there too seldom or too often. */
-export function compare(
-  expected: readonly string[],
-  found: readonly string[],
-): { readonly lost: number; readonly doubled: number } {
-  const open = new Map<string, number>()
-  for (const hash of expected) open.set(hash, (open.get(hash) ?? 0) + 1)
-  let doubled = 0
-  for (const hash of found) {
-    const left = open.get(hash) ?? 0
-    if (left === 0) doubled += 1
-    else open.set(hash, left - 1)
-  }
-  let lost = 0
-  for (const left of open.values()) lost += left
-  return { lost, doubled }
-}
+  describe.skipIf(missing !== undefined)(missing ?? 'as it is', () => {
+    let server: Pop3Server
+    beforeAll(async () => {
+      const begun = performance.now()
+      server = await kind.start()
+      console.log(`${kind.name}: ${server.how}, up after ${seconds(begun)} s`)
+    }, 300_000)
+    afterAll(() => server.stop())
 
-/** Fingerprints of what one drain must bring: equal bytes under one unique-id are one message (G6). */
-export function expectedOf(messages: readonly PlainMessage[], ownHeaders?: RegExp): string[] {
-  const found = new Map<string, string>()
-  for (const { uidl, raw } of messages) {
-    const hash = fingerprint(raw, ownHeaders)
-    found.set(`${uidl} ${hash}`, hash)
-  }
-  return [...found.values()]
-}
+    const connect = (change: Partial<Pop3ClientOptions>, io = {}): Promise<Pop3Client> =>
+      Pop3Client.connect(
+        {
+          ...{ host: '127.0.0.1', port: server.port, tls: 'none' },
+          ...{ auth: { user: USER, password: PASSWORD } },
+          ...change,
+        },
+        io,
+      )
 
-export function fingerprint(raw: Buffer, ownHeaders?: RegExp): string {
-  if (ownHeaders === undefined) return sha256(raw)
-  return sha256(Buffer.from(raw.toString('latin1').replace(ownHeaders, ''), 'latin1'))
-}
-
-export interface Drained {
-  readonly code: number | null
-  readonly stderr: string
-  readonly receipt: Receipt
-  readonly seconds: number
-}
-
-/** A database, and runs of the built command that drain a server into it with deletion. */
-export class DrainTarget {
-  readonly #server: Pop3Server
-  readonly #directory = newDirectory()
-  readonly #path = join(this.#directory, 'mail.db')
-
-  constructor(server: Pop3Server) {
-    this.#server = server
-  }
-
-  /** Over TLS, or in clear. */
-  async drain(tls: boolean): Promise<Drained> {
-    const begun = performance.now()
-    const receiptFile = join(this.#directory, 'receipt.json')
-    const { code, stderr } = await this.start(tls, ['--receipt', receiptFile]).result
-    const seconds = (performance.now() - begun) / 1000
-    const receipt = JSON.parse(readFileSync(receiptFile, 'utf8')) as Receipt
-    return { code, stderr, receipt, seconds }
-  }
-
-  start(tls: boolean, more: readonly string[] = []) {
-    const { port, tlsPort, caFile } = this.#server
-    const from = tls ? `pop3s://${USER}@localhost:${tlsPort}` : `pop3://${USER}@127.0.0.1:${port}`
-    const args = ['drain', '--from', from, '--to', `sqlite:${this.#path}`, '--delete']
-    if (tls) args.push('--ca-file', caFile)
-    const env = { MAILDRAIN_PASSWORD: PASSWORD, XDG_STATE_HOME: this.#directory }
-    return startCli([...args, '--quiet', ...more], env)
-  }
-
-  /** What was written, in its order. */
-  raw(): Buffer[] {
-    return this.#rows('SELECT raw FROM messages').map(([raw]) => raw as Buffer)
-  }
-
-  /** Messages of which the ledger says that they stay on the server. */
-  kept(): { readonly uidl: string; readonly reason: string }[] {
-    const rows = this.#rows("SELECT CAST(uidl AS TEXT), reason FROM ledger WHERE state = 'kept'")
-    return rows.map(([uidl, reason]) => ({ uidl: String(uidl), reason: String(reason) }))
-  }
-
-  /** Messages written so far; 0 while there is no database. */
-  count(): number {
-    try {
-      return Number(this.#rows('SELECT count(*) FROM messages')[0]?.[0] ?? 0)
-    } catch {
-      return 0
+    async function login(change: Partial<Pop3ClientOptions>, io = {}): Promise<Pop3Client> {
+      const client = await connect(change, io)
+      await client.login()
+      return client
     }
-  }
 
-  #rows(sql: string) {
-    const database = SqliteDatabase.openReader(this.#path, { busyTimeoutMs: 1000 })
-    try {
-      return database.prepare(sql).rows()
-    } finally {
-      database.close()
+    it.each(kind.logins)('logs in by %s', async (mechanism) => {
+      const { connect: observed, verbs } = observedTransport(mechanism === 'USER')
+      const client = await login({}, { connect: observed })
+      expect(verbs.includes('USER')).toBe(mechanism === 'USER')
+      expect(verbs.includes('AUTH')).toBe(mechanism === 'PLAIN')
+      expect(await client.stat()).toMatchObject({ messages: 0 })
+      expect(client.capabilities.pipelining).toBe(kind.pipelining)
+      await client.quit()
+    })
+
+    it('takes a wrong password for what it is', async () => {
+      const auth = { user: USER, password: 'wrong' }
+      expect(await code(login({ auth }))).toBe('MAILDRAIN_POP3_AUTH_REJECTED')
+    })
+
+    it.each(['implicit', 'stls'] as const)(
+      'G14: TLS (%s) where it is offered, with the right authority and no other',
+      async (tls) => {
+        const port = tls === 'implicit' ? server.tlsPort : server.port
+        const secure = { host: 'localhost', tls, port, ca: server.caFile }
+        const offered = tls === 'implicit' ? kind.implicitTls : kind.stls
+        if (!offered) {
+          // The engine listens where the server does not, and closes.
+          const refused = tls === 'implicit' ? 'TLS_HANDSHAKE' : 'STLS_REFUSED'
+          expect(await code(login(withCa(secure)))).toBe(`MAILDRAIN_POP3_${refused}`)
+          return
+        }
+        const client = await login(withCa(secure))
+        await client.quit()
+        const { file: ca } = certificateFor('localhost')
+        const { connect: observed, verbs } = observedTransport()
+        const attempt = login(withCa({ ...secure, ca }), { connect: observed })
+        expect(await code(attempt)).toMatch(/^MAILDRAIN_POP3_TLS/)
+        expect(verbs).not.toContain('USER')
+        expect(verbs).not.toContain('AUTH')
+      },
+    )
+
+    it(`G1, G6, G7, G12: ${messages} messages with deletion, every byte as the server gives it`, async () => {
+      const { stored, refused } = await fill(server, messages, { seed: 7, withReal: true })
+      const plain = await readPlainly(server, kind.settles)
+      expect(plain).toHaveLength(messages)
+      const target = new DrainTarget(server)
+      const { code: exit, stderr, receipt, seconds: took } = await target.drain(kind.implicitTls)
+      expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' })
+      const expected = expectedOf(plain, kind.ownHeaders)
+      expect(compare(expected, hashes(target.raw()))).toEqual(EQUAL)
+      expect(await server.count()).toBe(0)
+      expect(receipt).toMatchObject({ deleted: messages, verifiedGone: messages, remaining: 0 })
+      const given = new Set(plain.map(({ raw }) => fingerprint(raw)))
+      const changed = stored.filter((bytes) => !given.has(fingerprint(bytes))).length
+      if (kind.exact) expect(changed).toBe(0)
+      console.log(
+        `${kind.name}: ${messages} messages, ${receipt.bytes} bytes, ${receipt.sessions} sessions, ` +
+          `${took.toFixed(1)} s; ${refused.length} refused by the server (${[...new Set(refused)].join('; ')}), ` +
+          `${changed} given otherwise than stored, ${messages - expected.length} copies; ` +
+          `${plain.filter(({ raw, listedOctets }) => raw.length < listedOctets).length} shorter than listed, ` +
+          `${plain.filter(({ raw, listedOctets }) => raw.length > listedOctets).length} longer`,
+      )
+    }, 300_000)
+
+    it(`G1, G5: killed in the middle, then again: nothing lost, nothing doubled`, async () => {
+      const count = Math.min(messages, INTERRUPTED)
+      await fill(server, count, { seed: 11, withReal: false })
+      const expected = expectedOf(await readPlainly(server, kind.settles), kind.ownHeaders)
+      const target = new DrainTarget(server)
+      const short = ['--session-messages', String(kind.sessionMessages ?? Math.ceil(count / 4))]
+      for (const least of kind.killsAt ?? [1, Math.ceil(count * 0.4)]) {
+        const { child, result } = target.start(false, short)
+        while (target.count() < least && child.exitCode === null)
+          await new Promise((resolve) => setTimeout(resolve, 10))
+        child.kill('SIGKILL')
+        expect(await result).toMatchObject({ code: null, stderr: '' })
+      }
+      const between = target.count()
+      const { code: exit, stderr } = await target.drain(false)
+      expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' })
+      expect(compare(expected, hashes(target.raw()))).toEqual(EQUAL)
+      expect(await server.count()).toBe(0)
+      console.log(`${kind.name}: killed with ${between} of ${count} written`)
+    }, 300_000)
+
+    it('G8, G12, cases 65 to 72: hostile content arrives equal or is kept, and disturbs no other message', async () => {
+      const hostile = hostileMessages()
+      const between = hostile.map(({ name }) =>
+        Buffer.from(`From: a@b.example\r\nMessage-ID: <after-${name}@x>\r\n\r\nafter ${name}\r\n`),
+      )
+      const batch = hostile.flatMap(({ bytes }, index) => [bytes, between[index]!])
+      const refusals = await server.add(batch)
+      const refused = refusals.map(({ index, why }) => `${hostile[index / 2]?.name}: ${why}`)
+      const plain = await readPlainly(server, kind.settles)
+      expect(plain).toHaveLength(batch.length - refusals.length)
+      const target = new DrainTarget(server)
+      const { code: exit, receipt, seconds: took } = await target.drain(kind.implicitTls)
+      const kept = target.kept().map(({ uidl, reason }) => {
+        const raw = plain.find((message) => message.uidl === uidl)?.raw
+        return `${raw && hostileName(raw)}: ${reason}`
+      })
+      const left = new Set(target.kept().map(({ uidl }) => uidl))
+      const expected = plain.filter(({ uidl }) => !left.has(uidl))
+      expect(compare(expectedOf(expected, kind.ownHeaders), hashes(target.raw()))).toEqual(EQUAL)
+      expect(kept.sort()).toEqual([...(kind.keeps ?? [])].sort())
+      expect({ exit, kept: receipt.kept, left: await server.count() }).toEqual({
+        ...{ exit: kept.length === 0 ? 0 : 6, kept: kept.length, left: kept.length },
+      })
+      const given = new Set(plain.map(({ raw }) => fingerprint(raw, kind.ownHeaders)))
+      const changed = hostile.filter(({ bytes }) => !given.has(fingerprint(bytes)))
+      const changedNames = changed.map(({ name }) => name).join(', ')
+      console.log(
+        `${kind.name}: hostile in ${took.toFixed(1)} s; refused ${refused.join(', ') || 'none'}; kept ${kept.join(', ') || 'none'}; given otherwise ${changedNames || 'none'}`,
+      )
+    }, 300_000)
+
+    function hashes(raw: readonly Buffer[]): string[] {
+      return raw.map((bytes) => fingerprint(bytes, kind.ownHeaders))
     }
-  }
+  })
 }
+
+const seconds = (since: number): string => ((performance.now() - since) / 1000).toFixed(1)
+
+const withCa = ({
+  ca,
+  ...rest
+}: {
+  host: string
+  tls: 'implicit' | 'stls'
+  port: number
+  ca: string
+}) => ({ ...rest, ca: readFileSync(ca) })
