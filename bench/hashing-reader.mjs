@@ -17,7 +17,7 @@ async function read({ n, octets }) {
 }
 
 const started = performance.now()
-const ask = await client.probeNumbered()
+const ask = await client.probeNumbered(messages)
 const WINDOW = 200
 const list = (from) => client.window(from, Math.min(messages, from + WINDOW - 1), ask)
 const reading = []

@@ -11,6 +11,8 @@ gid=$(stat -c %g /mail/Maildir)
 umask 077
 password=$(printf '%s' "$MAIL_PASSWORD" | sed 's/[\\&|]/\\&/g')
 sed "s|@PASSWORD@|$password|; s|@UID@|$uid|; s|@GID@|$gid|" /etc/dovecot/dovecot.conf > /etc/dovecot/running.conf
+# Later lines win.
+printf '%s\n' "$DOVECOT_SETTINGS" >> /etc/dovecot/running.conf
 # After SIGKILL the file names process 1, which is this one.
 rm -f /run/dovecot/master.pid
 exec dovecot -F -c /etc/dovecot/running.conf

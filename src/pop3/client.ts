@@ -243,9 +243,10 @@ export class Pop3Client {
   /**
    * Finds out which of LIST and UIDL answer about a single message. Some servers ignore the number and send everything; what
    * came is read to its end. Ask once, after STAT, of a mailbox that is not empty.
+   * @param messages count of STAT: a listing with more lines is rejected
    */
-  async probeNumbered(): Promise<NumberedListing> {
-    return probeNumbered(this.#connection)
+  async probeNumbered(messages: number): Promise<NumberedListing> {
+    return probeNumbered(this.#connection, messages)
   }
 
   /**

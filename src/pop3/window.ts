@@ -49,19 +49,25 @@ export async function askAbout<T>(
  * Finds out whether `LIST 1` and `UIDL 1` are answered about message 1 in one line. Not every server reads the argument:
  * some send the whole listing (Mailpit before 1.26.1), some the value without the number. To be called before anything
  * else is asked, with at least one message in the mailbox; the session is in step afterwards in any case.
+ * @param messages count of STAT: more lines are no listing
  */
-export async function probeNumbered(connection: Connection): Promise<NumberedListing> {
+export async function probeNumbered(
+  connection: Connection,
+  messages: number,
+): Promise<NumberedListing> {
   return {
-    list: await probe(connection, 'LIST', parseOctets),
-    uidl: await probe(connection, 'UIDL', usableUidl),
+    list: await probe(connection, 'LIST', messages, parseOctets),
+    uidl: await probe(connection, 'UIDL', messages, usableUidl),
   }
 }
 
 async function probe(
   connection: Connection,
   verb: Verb,
+  messages: number,
   parse: (rest: string) => unknown,
 ): Promise<boolean> {
+  let lines = 0
   const fits = (text: string): boolean => {
     const line = parseListingLine(text)
     return line?.n === 1 && parse(line.rest) !== undefined
@@ -69,6 +75,10 @@ async function probe(
   try {
     return await connection.run({
       ...{ command: numbered(verb, 1), expects: 'lines', wholeIn: fits },
+      onLine: () => {
+        lines += 1
+        if (lines > messages) throw endless(connection, verb)
+      },
       read: ({ text }) => fits(text),
     })
   } catch (error) {
@@ -138,6 +148,12 @@ export function unreadable(
     `${server} answered ${command} with "${clean(text)}", which is no reply to it; the connection is closed, look at the server`,
   )
 }
+
+const endless = ({ server }: Connection, verb: Verb): Pop3ProtocolError =>
+  new Pop3ProtocolError(
+    'MAILDRAIN_POP3_LIMIT',
+    `${server} answered ${verb} 1 with more lines than STAT counted messages; the connection is closed, look at the server`,
+  )
 
 const aboutAnother = ({ server }: Connection, command: string, n: number): Pop3ProtocolError =>
   new Pop3ProtocolError(

@@ -21,6 +21,7 @@ describe('STAT', () => {
     ['+OK 7', { messages: 7, octets: 0 }],
     ['+OK  12   99 octets here', { messages: 12, octets: 99 }],
     ['+OK 2 320 junk', { messages: 2, octets: 320 }],
+    ['+OK 2 -1', { messages: 2, octets: 0 }],
     ['+OK 2 -5', { messages: 2, octets: 0 }],
     ['+OK 144524 5000000000', { messages: 144_524, octets: 5_000_000_000 }],
   ])('case 46: %s', (reply, expected) =>
@@ -80,6 +81,15 @@ describe('UIDL and LIST of everything', () => {
         ])
       },
     ))
+
+  it('a size of -1 (GreenMail) announces nothing, and costs no other message its turn', () =>
+    session('C: LIST\nS: +OK\nS: 1 -1\nS: 2 200\nS: .\nC: LIST 1\nS: +OK 1 -1', async (client) => {
+      expect(await sizes(client)).toEqual([
+        [1, 0],
+        [2, 200],
+      ])
+      expect(await client.list(1)).toBe(0)
+    }))
 
   it('case 55: spaces, tabs and +OK around number and unique-id', () =>
     session(

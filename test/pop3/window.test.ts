@@ -6,14 +6,14 @@ const BOTH = { list: true, uidl: true }
 describe('the probe for listings by number', () => {
   it('both answer', () =>
     session('C: LIST 1\nS: +OK 1 120\nC: UIDL 1\nS: +OK 1 abc', async (client) => {
-      expect(await client.probeNumbered()).toEqual(BOTH)
+      expect(await client.probeNumbered(2)).toEqual(BOTH)
     }))
 
   it('case 53: an answer without the number is none', () =>
     session(
       'C: LIST 1\nS: +OK 1024\nC: UIDL 1\nS: +OK abc\nC: NOOP\nS: +OK',
       async (client) => {
-        expect(await client.probeNumbered()).toEqual({ list: false, uidl: false })
+        expect(await client.probeNumbered(2)).toEqual({ list: false, uidl: false })
         await client.noop()
       },
       ['USER', 'UIDL'],
@@ -24,14 +24,22 @@ describe('the probe for listings by number', () => {
     session(
       'C: LIST 1\nS: +OK 2 messages\nS: 1 120\nS: 2 200\nS: .\nC: UIDL 1\nS: +OK\nS: 1 a\nS: 2 b\nS: .\nC: NOOP\nS: +OK',
       async (client) => {
-        expect(await client.probeNumbered()).toEqual({ list: false, uidl: false })
+        expect(await client.probeNumbered(2)).toEqual({ list: false, uidl: false })
         await client.noop()
       },
     ))
 
+  it('a listing without an end ends the session', () =>
+    session('C: LIST 1\nS: +OK all\nS: 1 1\nS: 2 2\nS: 3 3', async (client) => {
+      expect(await rejection(client.probeNumbered(2))).toMatchObject({
+        code: 'MAILDRAIN_POP3_LIMIT',
+      })
+      expect(client.state).toBe('closed')
+    }))
+
   it('-ERR is no answer, and leaves the session', () =>
     session('C: LIST 1\nS: -ERR what?\nC: UIDL 1\nS: +OK 1 a\nC: NOOP\nS: +OK', async (client) => {
-      expect(await client.probeNumbered()).toEqual({ list: false, uidl: true })
+      expect(await client.probeNumbered(2)).toEqual({ list: false, uidl: true })
       await client.noop()
     }))
 })

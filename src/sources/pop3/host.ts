@@ -108,9 +108,9 @@ export class Host {
   }
 
   /** To be called in a session with mail, before its first listing. Asks once. */
-  async probe(client: Pop3Client): Promise<void> {
+  async probe(client: Pop3Client, messages: number): Promise<void> {
     if (this.#probed) return
-    this.listing = await client.probeNumbered()
+    this.listing = await client.probeNumbered(messages)
     this.#probed = true
   }
 

@@ -127,7 +127,7 @@ export class Pop3Run {
     if (messages === 0) return this.#emptyLook(client)
     this.#emptyLooks = 0
     state.remaining = messages
-    await this.#host.probe(client)
+    await this.#host.probe(client, messages)
     if (!this.#seesWindows()) return this.#lookAndWork(client, messages)
     return this.#readWindows(client, messages, octets)
   }

@@ -21,7 +21,7 @@ describe('DELE', () => {
       const { uidl } = sink.batches.at(-1)!.messages.find(({ entry }) => entry.key === key)!.entry
       return uidl === 'uid-3' || (uidl === 'uid-0' && answered <= 6) ? tooLarge() : undefined
     }
-    const receipt = await drainInto(server, sink)
+    const receipt = await drainInto(server, sink, { lingerMs: 300 })
     const order = sink.records.map(({ value }) => value.uidl)
     expect(order.indexOf('uid-0')).toBeGreaterThan(order.indexOf('uid-5'))
     expect(server.remainingIndexes()).toEqual([3])
