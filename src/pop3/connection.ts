@@ -7,6 +7,7 @@ import { allowanceMs } from './allowances.ts'
 import { type Capabilities, NO_CAPABILITIES } from './capabilities.ts'
 import type { Command, Credentials } from './commands.ts'
 import { lateTlsAlert, stopped } from './connection-errors.ts'
+import { deferred } from './deferred.ts'
 import { type ResolvedPop3ClientOptions, bareHost, defaultPort } from './options.ts'
 import { type Exchange, GREETING, Pop3Protocol, type SessionState, contextOf } from './protocol.ts'
 import { parseProxy } from './proxy.ts'
@@ -383,20 +384,4 @@ function asMaildrainError(error: unknown): MaildrainError {
     `the POP3 client failed on a reply: ${what}; report it, nothing was deleted on its account`,
     { cause: error },
   )
-}
-
-function deferred(): {
-  readonly promise: Promise<void>
-  readonly resolve: () => void
-  readonly reject: (error: Error) => void
-} {
-  let resolve = (): void => undefined
-  let reject: (error: Error) => void = () => undefined
-  const promise = new Promise<void>((onResolve, onReject) => {
-    resolve = onResolve
-    reject = onReject
-  })
-  // Whoever waits sees the rejection; nobody waits when the connection fails before.
-  promise.catch(() => undefined)
-  return { promise, resolve, reject }
 }
