@@ -1,6 +1,6 @@
 /**
  * What the client sends, cut into command lines as RFC 1939 and RFC 2449 section 4 have them: CRLF and nothing else
- * ends a line, a keyword of three or four letters, one space, 255 octets at most.
+ * ends a line, a keyword of three or four characters, one space, 255 octets at most.
  */
 
 export interface Command {
@@ -55,7 +55,7 @@ export class CommandLines {
 export function parseCommand(line: string): Command | string {
   if (!line.endsWith('\r')) return 'Lines end with CRLF.'
   if (line.length - 1 > COMMAND_OCTETS) return 'Command line too long.'
-  const match = /^([A-Za-z]{3,4})(?: (.*))?\r$/s.exec(line)
+  const match = /^([A-Za-z0-9]{3,4})(?: (.*))?\r$/s.exec(line)
   if (match?.[1] === undefined) return 'Not a command.'
   return { verb: match[1].toUpperCase(), argument: match[2] ?? '' }
 }
