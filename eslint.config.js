@@ -2,7 +2,7 @@ import tseslint from 'typescript-eslint'
 
 /** The import rules of ARCHITECTURE.md: what each folder may not reach for. */
 const nodeIo = ['node:net', 'node:tls', 'node:dns', 'node:http', 'node:https']
-const drivers = ['kafkajs', 'libsql', 'avsc', 'mailparser', 'pino', 'cli-progress']
+const drivers = ['kafkajs', 'libsql', 'avsc', 'mailparser', 'pino', 'cli-progress', 'socks']
 const restrict = (paths, patterns = []) => ({
   'no-restricted-imports': [
     'error',

@@ -328,6 +328,22 @@ const breakages = [
     ['test/config/urls.test.ts'],
   ],
   [
+    'G14',
+    'what a server repeats of a secret is shown',
+    'src/pop3/connection.ts',
+    'this.#secrets.push(secret)',
+    'void secret',
+    ['test/pop3/secrets.test.ts'],
+  ],
+  [
+    'G14',
+    'behind a proxy localhost counts as this machine',
+    'src/pop3/options.ts',
+    '&& proxy === undefined)) return',
+    ')) return',
+    ['test/pop3/proxy.test.ts'],
+  ],
+  [
     'G15',
     'an outage ends the drain at once',
     'src/pipeline/sink-writer.ts',

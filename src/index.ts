@@ -38,6 +38,7 @@ export {
   type ErrorCode,
   LedgerError,
   MaildrainError,
+  type OAuthRefusal,
   Pop3ProtocolError,
   Pop3ReplyError,
   Pop3StateError,

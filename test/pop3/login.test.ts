@@ -335,6 +335,23 @@ describe('a refused login', () => {
       code: 'MAILDRAIN_POP3_DISCONNECTED',
     }))
 
+  it('case 108: ten kilobytes of it are refused, unless the limit is raised', async () => {
+    const flood = `S= ${JSON.stringify(`-ERR \u001b[2J${'flood '.repeat(1700)}\r\n`)}`
+    const play = (maxLineBytes: number, code: ErrorCode) =>
+      converse(
+        start('USER') + `C: USER mrose\n${flood}`,
+        async ({ connect }) => {
+          const error = await rejection((await connect()).login())
+          expect(error).toMatchObject({ code })
+          expect(error.message).not.toMatch(/\p{Cc}/u)
+          expect(error.message.length).toBeLessThan(400)
+        },
+        { maxLineBytes },
+      )
+    await play(8192, 'MAILDRAIN_POP3_LIMIT')
+    await play(16_384, 'MAILDRAIN_POP3_AUTH_REJECTED')
+  })
+
   it('case 108: what the server says is made safe to show', () =>
     converse(
       start('USER') +
