@@ -351,6 +351,14 @@ const breakages = [
     'throw error',
     ['test/pipeline/sink-writer.test.ts'],
   ],
+  [
+    'G7',
+    'a refused DELE is tried for ever',
+    source('refused-deletions.ts'),
+    'rounds >= MAX_REFUSALS',
+    'rounds >= Infinity',
+    ['test/sources/pop3/cases/deleting.test.ts'],
+  ],
 ]
 
 function attempt([rule, what, file, as, broken, tests]) {

@@ -1,12 +1,10 @@
-/**
- * One connection: greeting, AUTHORIZATION (RFC 1939 section 4, RFC 2595, RFC 5034), the command loop and its end.
- * Rule: commands are carried out one after the other in the order in which they came, however many came at once.
- */
+/** One connection: greeting, AUTHORIZATION (RFC 1939 section 4, RFC 2595, RFC 5034), which command means what, its end. */
 import type { Socket } from 'node:net'
 import { type SecureContext, TLSSocket } from 'node:tls'
-import { CommandLines, parseCommand } from './command-lines.ts'
 import { accountOf, apopTimestamp, checkApop, mechanismsOf, refusal } from './authorization.ts'
 import { capaReply } from './capa.ts'
+import { CommandLines, parseCommand } from './command-lines.ts'
+import { CommandLoop } from './command-loop.ts'
 import { IdleTimer } from './idle-timer.ts'
 import { KNOWN_VERBS, type Pop3Core, speakable } from './pop3-core.ts'
 import { type ServerExchange, type ServerStep, beginSasl } from './sasl.ts'
@@ -32,7 +30,7 @@ export class Pop3Session {
   #timestamp: string | undefined
   #recent = false
   #utf8 = false
-  #running = false
+  readonly #loop: CommandLoop
   #commands = 0
   #verb = ''
   readonly #idle: IdleTimer
@@ -44,8 +42,14 @@ export class Pop3Session {
     this.#socket = socket
     this.#secureContext = secureContext
     this.#wire = new Wire(core, number, socket, () => this.#lines.length > 0)
+    this.#loop = new CommandLoop({
+      ...{ core, session: number, wire: this.#wire, lines: this.#lines },
+      state: () => this.#state,
+      handle: (line) => this.#handle(line),
+      end: (line) => this.#end(line),
+    })
     this.#idle = new IdleTimer(core.switches, {
-      isBusy: () => this.#running,
+      isBusy: () => this.#loop.running,
       expired: () => this.#timeOut(),
     })
     this.#listen(socket)
@@ -68,7 +72,7 @@ export class Pop3Session {
   async #greet(): Promise<void> {
     const { switches } = this.#core
     const text = switches.of<string | null>(switches.now.greeting, this.number)
-    this.#running = true
+    this.#loop.running = true
     await this.#delay('')
     if (text !== null) {
       if (this.#core.capabilities.apop === true) this.#timestamp = apopTimestamp(this.number)
@@ -90,7 +94,7 @@ export class Pop3Session {
       return
     }
     if (this.#lines.length > WAITING_LINES) this.#socket.pause()
-    if (!this.#running) void this.#run()
+    if (!this.#loop.running) void this.#run()
   }
 
   #timeOut(): void {
@@ -100,59 +104,13 @@ export class Pop3Session {
   }
 
   async #run(): Promise<void> {
-    const { out } = this.#wire
-    this.#running = true
-    for (;;) {
-      const line = this.#state === 'ended' ? undefined : this.#lines.shift()
-      if (line === undefined) break
-      if (this.#pipelinedAgainst('breaksPipelining')) {
-        this.#end()
-        break
-      }
-      const swaps = this.#pipelinedAgainst('swapsReplies')
-      const first = out.mark()
-      await this.#carryOut(line)
-      if (swaps) {
-        const second = out.mark()
-        await this.#carryOut(this.#lines.shift() ?? '')
-        out.swap(first, second)
-      }
-      if (this.#wire.due) await this.#wire.pause()
-    }
-    if (out.cut) this.#end()
-    out.flush()
-    this.#running = false
+    await this.#loop.run()
     this.#socket.resume()
-  }
-
-  /** Does another command wait, in TRANSACTION, and the server not bear it? */
-  #pipelinedAgainst(name: 'breaksPipelining' | 'swapsReplies'): boolean {
-    const { switches } = this.#core
-    if (this.#state !== 'TRANSACTION' || this.#lines.length === 0) return false
-    return switches.of(switches.now[name], this.number) === true
-  }
-
-  /** Answers a line. Waits only where there is something to wait for: most replies are written in one turn. */
-  #carryOut(line: string): Promise<void> | undefined {
-    const reply = this.#handle(line)
-    if (reply instanceof Promise) return reply.then((last) => this.#replied(last))
-    this.#replied(reply)
-    return undefined
   }
 
   /** RFC 6856 section 2: from +OK on the session bears 8-bit headers. */
   #noteUtf8(reply: string): void {
     if (this.#verb === 'UTF8' && reply.startsWith('+OK')) this.#utf8 = true
-  }
-
-  #replied(last: string | null): void {
-    if (last !== null) this.#wire.status(last)
-    this.#noteUtf8(last ?? '')
-    if (this.#state !== 'ended') this.#wire.finish()
-    const { maxErrors = Infinity } = this.#core.switches.now
-    if (this.#state === 'TRANSACTION' && this.#wire.errors > maxErrors)
-      this.#end('-ERR Too many bad commands.')
-    if (this.#wire.out.cut) this.#end()
   }
 
   #handle(line: string): Reply {

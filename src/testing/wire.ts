@@ -123,16 +123,19 @@ export class Wire {
   }
 
   #dressed(line: string): string {
-    const { switches } = this.#core
-    const { saslPrompt, statusText, statusOctets } = switches.now
-    let said = line
-    if (/^\+(?: |$)/.test(line)) said = switches.of<string>(saslPrompt, this.#session) ?? line
+    const { saslPrompt, statusText } = this.#core.switches.now
+    if (/^\+(?: |$)/.test(line))
+      return this.#core.switches.of<string>(saslPrompt, this.#session) ?? line
     const text = this.#isMeaningful ? undefined : statusText?.(this.#verb, this.#session)
-    if (text !== undefined && line.startsWith('+OK')) said = `+OK${text === '' ? '' : ` ${text}`}`
+    if (text === undefined || !line.startsWith('+OK')) return this.#padded(line)
+    return this.#padded(`+OK${text === '' ? '' : ` ${text}`}`)
+  }
+
+  #padded(line: string): string {
     // A unique-id may hold anything: more of it would be another one.
-    if (this.#verb === 'UIDL' && this.#argument !== '') return said
-    const octets = statusOctets?.(this.#verb, this.#session) ?? 0
-    return said.length + 2 < octets ? `${said} `.padEnd(octets - 2, 'x') : said
+    if (this.#verb === 'UIDL' && this.#argument !== '') return line
+    const octets = this.#core.switches.now.statusOctets?.(this.#verb, this.#session) ?? 0
+    return line.length + 2 < octets ? `${line} `.padEnd(octets - 2, 'x') : line
   }
 
   /** Is the text of the reply what was asked for? */

@@ -118,13 +118,16 @@ const probes: Record<keyof LineBehaviour, () => Promise<void>> = {
     expect(await one.rest()).toBe('')
   },
   unreadTimeoutMs: async () => {
-    const mailbox = generateMailbox({ messages: 1_000_000 })
-    const one = await RawClient.login(
-      await serving({ mailbox, behaviour: { unreadTimeoutMs: 80 } }),
-    )
+    let closed = false
+    const server = await serving({
+      mailbox: generateMailbox({ messages: 1_000_000 }),
+      behaviour: { unreadTimeoutMs: 80 },
+      onEvent: ({ kind }) => (closed ||= kind === 'close'),
+    })
+    const one = await RawClient.login(server)
     one.pause()
     one.send('UIDL\r\n')
-    await new Promise((resolve) => setTimeout(resolve, 500))
+    await expect.poll(() => closed, { timeout: 10_000 }).toBe(true)
     one.resume()
     expect(await one.rest()).not.toMatch(/\r\n\.\r\n$/)
   },
