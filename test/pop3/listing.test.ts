@@ -20,7 +20,6 @@ describe('STAT', () => {
     ['+OK 0 0', { messages: 0, octets: 0 }],
     ['+OK 7', { messages: 7, octets: 0 }],
     ['+OK  12   99 octets here', { messages: 12, octets: 99 }],
-    ['+OK 2 -1', { messages: 2, octets: 0 }],
   ])('%s', (reply, expected) =>
     session(`C: STAT\nS: ${reply}`, async (client) => {
       expect(await client.stat()).toEqual(expected)
@@ -78,15 +77,6 @@ describe('UIDL and LIST of everything', () => {
         ])
       },
     ))
-
-  it('a size of -1 (GreenMail) announces nothing, and costs no other message its turn', () =>
-    session('C: LIST\nS: +OK\nS: 1 -1\nS: 2 200\nS: .\nC: LIST 1\nS: +OK 1 -1', async (client) => {
-      expect(await sizes(client)).toEqual([
-        [1, 0],
-        [2, 200],
-      ])
-      expect(await client.list(1)).toBe(0)
-    }))
 
   it('a unique-id that is missing or unusable is told apart, or rejects the listing', () =>
     session('C: UIDL\nS: +OK\nS: 1\nS: 2 ok\nS: .\nC: UIDL\nS: +OK\nS: 1\nS: .', async (client) => {
