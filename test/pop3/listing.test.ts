@@ -82,15 +82,6 @@ describe('UIDL and LIST of everything', () => {
       },
     ))
 
-  it('a size of -1 (GreenMail) announces nothing, and costs no other message its turn', () =>
-    session('C: LIST\nS: +OK\nS: 1 -1\nS: 2 200\nS: .\nC: LIST 1\nS: +OK 1 -1', async (client) => {
-      expect(await sizes(client)).toEqual([
-        [1, 0],
-        [2, 200],
-      ])
-      expect(await client.list(1)).toBe(0)
-    }))
-
   it('case 55: spaces, tabs and +OK around number and unique-id', () =>
     session(
       'C: UIDL\nS: +OK\nS= "1   three spaces \\r\\n"\nS= "2\\ttab\\t\\r\\n"\nS= "3 bare LF\\n"\nS: +OK 4 led\nS: .',
