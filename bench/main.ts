@@ -5,9 +5,23 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { benchClients } from './clients/clients.ts'
 import { type BarGroup, barsSvg } from './bars.ts'
 import { machine, today } from './machine.ts'
 import { type Rate, measureRates } from './rate.ts'
+
+if (process.argv[2] === 'clients') {
+  const { only, write } = parseArgs({
+    args: process.argv.slice(3),
+    options: { only: { type: 'string' }, write: { type: 'string' } },
+  }).values
+  const right = await benchClients({
+    only,
+    write,
+    say: (line) => process.stdout.write(`${line}\n`),
+  })
+  process.exit(right ? 0 : 1)
+}
 
 const { values } = parseArgs({
   options: {
