@@ -62,9 +62,9 @@ async function nodePop3({ host, port, tls, user, password, timeoutMs }) {
 
 /** poplib and mailpop3, which is made from it: one command at a time, answers as events. */
 const eventClient =
-  (name) =>
+  (load) =>
   async ({ host, port, tls, user, password }) => {
-    const Client = require(name)
+    const Client = load()
     const client = new Client(port, host, { enabletls: tls === 'implicit' })
     const answer = (event, ask) =>
       new Promise((resolve, reject) => {
@@ -106,7 +106,7 @@ async function yapople({ host, port, tls, user, password }) {
 export const adapters = {
   maildrain,
   'node-pop3': nodePop3,
-  poplib: eventClient('poplib'),
-  mailpop3: eventClient('mailpop3'),
+  poplib: eventClient(() => require('poplib')),
+  mailpop3: eventClient(() => require('mailpop3')),
   yapople,
 }
