@@ -50,8 +50,9 @@ function difference(result: StepResult, message: Buffer): string {
   const wanted = message.toString('latin1', 0, 4000)
   let at = 0
   while (at < wanted.length && wanted[at] === begin[at]) at += 1
-  const show = (text: string): string => JSON.stringify(text.slice(at, at + 8))
-  return `wrong bytes: ${octets} octets of ${message.length}, at ${at} ${show(begin)} for ${show(wanted)}`
+  const show = (text: string): string =>
+    `"${text.slice(at, at + 8).replace(/[^\x20-\x7e]/g, (one) => `\\x${one.charCodeAt(0).toString(16).padStart(2, '0')}`)}"`
+  return `${octets} octets of ${message.length}, at ${at} ${show(begin)} for ${show(wanted)}`
 }
 
 /** Every message comes with its exact bytes. */
@@ -171,7 +172,7 @@ const conversation: readonly TortureCase[] = [
     judge: (results) => {
       const { error, shas } = results.at(-1) ?? {}
       if (error !== undefined || shas?.includes(sha(PLAIN)) === true) return undefined
-      return 'wrong bytes: the forged reply was taken for the message'
+      return 'the forged reply was taken for the message'
     },
   },
   {

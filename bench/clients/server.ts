@@ -31,6 +31,9 @@ export interface RunningServer {
 /** Time for a segment to arrive by itself. */
 const GAP_MS = 8
 
+/** The same for a single byte, of which there are many. */
+const BYTE_GAP_MS = 2
+
 /** RFC 1939 section 3. */
 export function stuffed(message: Buffer): Buffer {
   const text = message.toString('latin1')
@@ -95,7 +98,7 @@ class Connection {
     for (const [index, segment] of segments.entries()) {
       // A pause makes what follows a segment of its own.
       if (index > 0 && Buffer.isBuffer(segment))
-        this.#waiting.push(segment.length === 1 ? 0 : GAP_MS)
+        this.#waiting.push(segment.length === 1 ? BYTE_GAP_MS : GAP_MS)
       this.#waiting.push(segment)
     }
     void this.#send()
@@ -116,8 +119,7 @@ class Connection {
   }
 }
 
-const sleep = (ms: number): Promise<void> =>
-  new Promise((resolve) => (ms === 0 ? setImmediate(resolve) : setTimeout(resolve, ms)))
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 export async function serveScript(script: Script): Promise<RunningServer> {
   const commands: string[] = []
