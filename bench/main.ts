@@ -4,10 +4,12 @@
  *
  *   rate     the main job beside the script that everybody writes [--sink kafka|sqlite]; with a plot
  *   reading  the POP3 client by itself beside a bare reader that only counts bytes
+ *   clients  the npm POP3 clients and maildrain's through the same torture [--only CLIENT]
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { benchClients } from './clients/clients.ts'
 import { pair, rateLines, ratePlot, rateReport } from './rate-report.ts'
 import { measureRates } from './rate.ts'
 import { measureReading, readingLines, readingReport } from './reading.ts'
@@ -19,6 +21,7 @@ const { values, positionals } = parseArgs({
     messages: { type: 'string', default: '2000' },
     sink: { type: 'string', multiple: true, default: ['kafka', 'sqlite'] },
     'round-trip-ms': { type: 'string', multiple: true, default: ['0', '20'] },
+    only: { type: 'string' },
     write: { type: 'string' },
   },
 })
@@ -67,7 +70,13 @@ async function reading(): Promise<void> {
   write('md', readingReport(readings, common, command))
 }
 
+async function clients(): Promise<void> {
+  const right = await benchClients({ only: values.only, write: values.write, say })
+  process.exitCode = right ? 0 : 1
+}
+
 const jobs = new Map([
+  ['clients', clients],
   ['rate', rate],
   ['reading', reading],
 ])

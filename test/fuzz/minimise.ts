@@ -20,7 +20,7 @@ export function minimise(
   const kept: Buffer[] = []
   for (const input of [...corpus].sort((a, b) => a.length - b.length)) {
     const fresh = [...shows(input)].filter((what) => !seen.has(what))
-    if (fresh.length === 0) continue
+    if (fresh.length === 0 || input.length === 0) continue
     const short = shorten(input, (shorter) => {
       const shown = shows(shorter)
       return fresh.every((what) => shown.has(what))

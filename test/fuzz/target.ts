@@ -55,7 +55,13 @@ export function planOf(input: Uint8Array): Plan {
     cutSeed: (input[at] ?? 0) * 256 + (input[at + 1] ?? 0),
     wire: bytes.subarray(Math.min(at + 2, bytes.length)),
   })
-  if (kind === 0) return { asked: [READY], greeting: true, loggedIn: false, ...rest(1) }
+  if (kind === 0) {
+    // What follows the greeting is for the first command, which is not sent here.
+    const { cutSeed, wire } = rest(1)
+    const end = wire.indexOf('\n') + 1
+    const line = end === 0 ? wire : wire.subarray(0, end)
+    return { asked: [READY], greeting: true, loggedIn: false, cutSeed, wire: line }
+  }
   if (kind < 6)
     return { asked: [askedOf(AUTHORIZATION, kind)], greeting: false, loggedIn: false, ...rest(1) }
   const count = 1 + ((kind - 6) % MAX_COMMANDS)

@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { machine, today } from '../../bench/machine.ts'
 import { formatCount, formatSeconds } from '../../src/observe/units.ts'
 import { CORPUS_FILE, foundInputs } from '../fuzz/corpus.ts'
@@ -54,10 +55,15 @@ function load(file: string): State {
 const decode = ({ corpus }: State): Buffer[] => corpus.map((text) => Buffer.from(text, 'base64'))
 
 /** One piece, with a seed of its own. */
-function piece(state: State, until: number): void {
+async function piece(state: State, until: number): Promise<void> {
   const fuzzer = new Fuzzer(execute, [...seeds, ...decode(state)], state.pieces + 1)
   const [begin, cpu] = [performance.now(), process.cpuUsage()]
-  fuzzer.run({ executions: Math.min(PIECE, GOAL - state.executions), until })
+  const executions = Math.min(PIECE, GOAL - state.executions)
+  while (fuzzer.executions < executions && !fuzzer.failure && performance.now() < until) {
+    fuzzer.run({ executions, until: Math.min(until, performance.now() + 1000) })
+    // Signals are seen in between.
+    await setImmediate()
+  }
   state.seconds += (performance.now() - begin) / 1000
   const { user, system } = process.cpuUsage(cpu)
   state.cpuSeconds += (user + system) / 1e6
@@ -102,14 +108,18 @@ ${rows.map((cells) => `| ${cells.join(' | ')} |`).join('\n')}
 }
 
 /** Resolves with false when something was found. */
-export function fuzzPop3(root: string, minutes: number, say: (line: string) => void): boolean {
+export async function fuzzPop3(
+  root: string,
+  minutes: number,
+  say: (line: string) => void,
+): Promise<boolean> {
   const directory = join(root, '.cache/soak')
   const file = join(directory, 'fuzz-pop3.json')
   mkdirSync(directory, { recursive: true })
   const state = load(file)
   const until = performance.now() + minutes * 60_000
   while (state.failure === null && state.executions < GOAL && performance.now() < until) {
-    piece(state, until)
+    await piece(state, until)
     writeFileSync(file, JSON.stringify(state))
     say(
       `${formatCount(state.executions)} executions, ${formatCount(state.executions / state.cpuSeconds)} a second of processor time, ${state.blocks} blocks, ${state.features} kinds, ${state.corpus.length} inputs found`,

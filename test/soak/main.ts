@@ -119,7 +119,7 @@ const { values, positionals } = parseArgs({
 const [name = ''] = positionals
 const soak = soaks.get(name)
 if (name === 'fuzz-pop3') {
-  if (!fuzzPop3(root, Number(values.minutes), say)) process.exitCode = 1
+  if (!(await fuzzPop3(root, Number(values.minutes), say))) process.exitCode = 1
 } else if (soak === undefined) {
   say(`name one of: ${[...soaks.keys(), 'fuzz-pop3'].join(', ')}`)
   process.exitCode = 2

@@ -1,0 +1,19 @@
+/** The torture of `npm run bench -- clients`, for maildrain's client alone. */
+import { describe, expect, it } from 'vitest'
+import { cases } from '../../bench/clients/cases.ts'
+import { makeCertificates } from '../../bench/clients/certificates.ts'
+import { torture } from '../../bench/clients/clients.ts'
+import { newDirectory, noOpenssl } from '../support/cli.ts'
+
+describe.skipIf(noOpenssl !== undefined)('maildrain/pop3 through the torture of clients', () => {
+  const certificates = noOpenssl === undefined ? makeCertificates(newDirectory()) : undefined
+  it.concurrent.each(cases.map((one) => [one.name, one] as const))(
+    '%s',
+    async (_, one) => {
+      const { mark, note } = await torture('maildrain', one, certificates!)
+      const right = one.job.needs === undefined ? /^ok/ : /^(?:ok|not offered)/
+      expect(`${mark} ${note}`).toMatch(right)
+    },
+    60_000,
+  )
+})
