@@ -4,7 +4,7 @@
  *
  *   rate     the main job beside the script that everybody writes [--sink kafka|sqlite]; with a plot
  *   reading  the POP3 client by itself beside a bare reader that only counts bytes
- *   clients  the npm POP3 clients and maildrain's through the same torture [--only CLIENT]
+ *   clients  the npm POP3 clients and maildrain's through the same torture [--only CASE]
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

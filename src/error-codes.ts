@@ -161,6 +161,12 @@ export const ERROR_CODES = {
     'The ledger belongs to something else',
     'Name the right destination, or a new one',
   ),
+  MAILDRAIN_LEDGER_UIDL_RESET: row(
+    EXIT.ledgerUnusable,
+    false,
+    'All unique-ids of the mailbox have changed, so the ledger knows none of its mail',
+    'Drain into another destination, or take all of it for new mail by --on-uidl-reset continue',
+  ),
   MAILDRAIN_LEDGER_LOST: row(
     EXIT.ledgerUnusable,
     false,

@@ -130,6 +130,11 @@ export const drainFlags = z.strictObject({
       'Does QUIT on this server remove what was only read? auto: yes unless the server says otherwise.',
     )
     .meta({ placeholder: 'WHEN' }),
+  onUidlReset: z
+    .enum(['stop', 'continue'])
+    .default('stop')
+    .describe('When the server has given all mail new unique-ids: stop, or take it all for new.')
+    .meta({ placeholder: 'WHAT' }),
   receipt: z
     .string()
     .min(1)

@@ -6,6 +6,7 @@ import type { LedgerEntry } from '../../ledger/ledger.ts'
 import type { SourceContext } from '../source.ts'
 import type { Doubt } from './in-doubt.ts'
 import type { RunState } from './run-state.ts'
+import { UidlReset } from './uidl-reset.ts'
 
 const COMMIT_CHUNK = 500
 
@@ -16,6 +17,7 @@ export class Look {
   readonly #doubtful = new Set<string>()
   /** UIDLs that the ledger holds from before this run, not yet met; only in the run's first look. */
   readonly #before: Set<string> | undefined
+  readonly #reset: UidlReset | undefined
 
   /** @param first is it the first complete look of this run? Only then earlier runs' messages are looked for. */
   constructor(context: SourceContext, state: RunState, first: boolean) {
@@ -26,11 +28,21 @@ export class Look {
     this.#before = new Set()
     for (const entry of context.ledger.present())
       if (entry.uidl !== null) this.#before.add(entry.uidl)
+    this.#reset = new UidlReset(this.#before.size)
   }
 
-  see(uidl: string): void {
+  see(uidl: string, listedOctets: number): void {
     this.#doubtful.delete(uidl)
-    this.#before?.delete(uidl)
+    const known = this.#before?.delete(uidl) === true
+    this.#reset?.see(listedOctets, known)
+  }
+
+  /** Of a complete listing, before `settle`: are all unique-ids new, and the messages the old ones? */
+  get isReset(): boolean {
+    const before = this.#before
+    return (
+      before !== undefined && this.#reset?.happened(before.size, this.#entries(before)) === true
+    )
   }
 
   /** The listing was complete: writes down what is gone, and answers with the deletions that had no effect yet. */
@@ -69,6 +81,10 @@ export class Look {
       chunk = []
     }
     await this.#write(chunk)
+  }
+
+  *#entries(uidls: ReadonlySet<string>): Iterable<LedgerEntry> {
+    for (const uidl of uidls) yield* this.#context.ledger.byUidl(uidl)
   }
 
   async #missing(uidls: ReadonlySet<string>): Promise<void> {

@@ -40,6 +40,12 @@ export const pop3SourceOptions = pop3ClientOptions.extend({
     .describe(
       'Does QUIT on this server remove what was only read? auto: yes unless the server says otherwise.',
     ),
+  onUidlReset: z
+    .enum(['stop', 'continue'])
+    .default('stop')
+    .describe(
+      'What to do when the server has given all mail new unique-ids: stop and say so, or take all of it for new mail.',
+    ),
   openPatienceMs: z
     .int()
     .min(0)

@@ -4,7 +4,7 @@
  * after a session that was lost (a lost bet).
  */
 import { sleep } from '../../clock.ts'
-import { ConfigError, Pop3ProtocolError, describeError } from '../../errors.ts'
+import { ConfigError, LedgerError, Pop3ProtocolError, describeError } from '../../errors.ts'
 import type { Pop3Client } from '../../pop3/index.ts'
 import type { SourceContext } from '../source.ts'
 import { Connector } from './connect.ts'
@@ -176,6 +176,7 @@ export class Pop3Run {
     const complete = named === messages
     let givenUp: ReadonlySet<string> = new Set()
     if (complete) {
+      if (look.isReset && this.#options.onUidlReset === 'stop') throw uidlReset(this.#mailbox)
       const still = hasUidl ? await look.settle() : []
       this.#looked = true
       const waitMs = this.#deletions.lookAgainAfter(still)
@@ -378,6 +379,12 @@ const keepNeedsUidl = (mailbox: string): ConfigError =>
   new ConfigError(
     'MAILDRAIN_CONFIG_KEEP_NEEDS_UIDL',
     `the server of ${mailbox} has no UIDL, so mail that stays there could not be told from new mail: drain with --delete`,
+  )
+
+const uidlReset = (mailbox: string): LedgerError =>
+  new LedgerError(
+    'MAILDRAIN_LEDGER_UIDL_RESET',
+    `the server of ${mailbox} has given all mail new unique-ids: to maildrain it would be new mail, and be delivered once more; drain into another destination, or take it all for new mail by --on-uidl-reset continue`,
   )
 
 const unlisted = (mailbox: string, named: number, messages: number): Pop3ProtocolError =>

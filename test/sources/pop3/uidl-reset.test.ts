@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest'
+import { drainInto, serve } from '../../support/drains.ts'
+import { MemorySink } from '../../support/memory-sink.ts'
+
+/** Messages of different sizes. */
+const body = (index: number) => 'x'.repeat(7 * index)
+
+describe('case 105: a server that gives all mail new unique-ids', () => {
+  async function resetAfterKeeping(count: number) {
+    const server = await serve(count, {}, body)
+    const sink = new MemorySink()
+    await drainInto(server, sink, { deletion: 'keep' })
+    server.setBehaviour({ uidlOf: (index) => `new-${index}` })
+    return { server, sink }
+  }
+
+  it('is noticed: nothing is delivered again, nothing is deleted, and the ledger stays as it was', async () => {
+    const { server, sink } = await resetAfterKeeping(40)
+    const before = [...sink.ledger.entries]
+    await expect(drainInto(server, sink)).rejects.toMatchObject({
+      code: 'MAILDRAIN_LEDGER_UIDL_RESET',
+      exitCode: 8,
+    })
+    expect(sink.records).toHaveLength(40)
+    expect([...sink.ledger.entries]).toEqual(before)
+    expect(server.remaining()).toBe(40)
+  })
+
+  it('is taken for new mail when that is asked for', async () => {
+    const { server, sink } = await resetAfterKeeping(40)
+    const receipt = await drainInto(server, sink, { source: { onUidlReset: 'continue' } })
+    expect(receipt).toMatchObject({ delivered: 40, deleted: 40, verifiedGone: 40 })
+    expect(sink.records).toHaveLength(80)
+  })
+
+  it('is not seen in a mailbox that was emptied and has filled again', async () => {
+    const server = await serve(40, {}, body)
+    const sink = new MemorySink()
+    await drainInto(server, sink, { deletion: 'keep' })
+    for (let index = 0; index < 40; index += 1) server.remove(index)
+    const other = await serve(40, { behaviour: { uidlOf: (index) => `other-${index}` } }, (index) =>
+      'y'.repeat(11 * index + 5),
+    )
+    const receipt = await drainInto(other, sink, {
+      source: { mailboxId: `user@127.0.0.1:${server.port}` },
+    })
+    expect(receipt).toMatchObject({ delivered: 40, verifiedGone: 40 })
+  })
+})
