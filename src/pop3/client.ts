@@ -22,7 +22,6 @@ import {
   warningsOf,
 } from './options.ts'
 import type { SessionState } from './protocol.ts'
-import { parseProxy } from './proxy.ts'
 import {
   type ConnectTransport,
   type Pop3Clock,
@@ -104,7 +103,6 @@ export class Pop3Client {
   static async connect(options: Pop3ClientOptions, io: Pop3ClientIo = {}): Promise<Pop3Client> {
     const resolved = resolve(options)
     checkOptions(resolved)
-    if (resolved.proxy !== undefined) parseProxy(resolved.proxy)
     for (const warning of warningsOf(resolved)) io.onWarning?.(warning)
     const { clock = systemPop3Clock, connect = connectSocket, signal, resolveSrv } = io
     const complete = { ...io, clock, connect, signal, resolveSrv }

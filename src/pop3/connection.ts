@@ -174,8 +174,13 @@ export class Connection {
     } catch (error) {
       this.fail(asMaildrainError(error))
     }
-    if (this.#end !== undefined) throw this.#end.error ?? closedHere(this.server)
+    this.throwIfEnded()
     this.#protocol.tlsStarted()
+  }
+
+  /** @throws what ended the connection, when something has */
+  throwIfEnded(): void {
+    if (this.#end !== undefined) throw this.#end.error ?? closedHere(this.server)
   }
 
   /** The server accepted the login. From here on the caller's signal no longer ends the connection. */

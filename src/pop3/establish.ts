@@ -1,7 +1,7 @@
 /**
  * A connection that is ready for the login: token, server, greeting, CAPA, and STLS with CAPA again where it is asked for.
  */
-import { ConfigError, MaildrainError } from '../errors.ts'
+import { MaildrainError } from '../errors.ts'
 import { type Credentials, checkCredentials } from './commands.ts'
 import { Connection, type ConnectionIo } from './connection.ts'
 import { type ResolveSrv, discoverPop3 } from './discovery.ts'
@@ -80,7 +80,6 @@ export async function credentialsOf(
   rejected?: string,
 ): Promise<Credentials> {
   const { user, password, token } = auth
-  checkMechanism(auth)
   if (token === undefined) {
     const credentials: Credentials = { kind: 'password', user, secret: password ?? '' }
     checkCredentials(credentials)
@@ -97,16 +96,6 @@ export async function credentialsOf(
   const credentials: Credentials = { kind: 'token', user, secret }
   checkCredentials(credentials)
   return credentials
-}
-
-function checkMechanism({ mechanism, token }: ResolvedPop3ClientOptions['auth']): void {
-  if (mechanism === undefined) return
-  const wantsToken = mechanism === 'OAUTHBEARER' || mechanism === 'XOAUTH2'
-  if (wantsToken === (token !== undefined)) return
-  throw new ConfigError(
-    'MAILDRAIN_CONFIG_INVALID',
-    `wrong options of the POP3 client: auth.mechanism: ${mechanism} goes with a ${wantsToken ? 'token' : 'password'}`,
-  )
 }
 
 const hasCode = (error: unknown, code: MaildrainError['code']): boolean =>

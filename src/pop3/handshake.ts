@@ -70,6 +70,7 @@ export interface LoginOptions {
  * mechanism must not get the password by the next.
  */
 export async function authenticate(connection: Connection, login: LoginOptions): Promise<void> {
+  connection.throwIfEnded()
   const mechanism = choose(connection, login)
   if (mechanism === 'USER') await loginUser(connection, login)
   else if (mechanism === 'APOP') await loginApop(connection, login.credentials)

@@ -1,6 +1,7 @@
 /** Options of the POP3 client, declared once: defaults, limits and what each is for. */
 import { z } from 'zod'
 import { ConfigError, ConnectionError } from '../errors.ts'
+import { parseProxy } from './proxy.ts'
 import type { TokenProvider } from './tokens.ts'
 
 const MiB = 1024 * 1024
@@ -219,26 +220,43 @@ export function isLoopback(host: string): boolean {
 
 /**
  * What is refused before anything is sent: options that exclude each other, and a password that others would read (G14).
- * @throws ConfigError MAILDRAIN_CONFIG_INVALID, ConnectionError MAILDRAIN_POP3_CLEARTEXT
+ * @throws ConfigError MAILDRAIN_CONFIG_INVALID or MAILDRAIN_CONFIG_PROXY, ConnectionError MAILDRAIN_POP3_CLEARTEXT
  */
 export function checkOptions(options: ResolvedPop3ClientOptions): void {
-  const { discover, port, tls, capa, cert, key, pfx, passphrase, pins } = options
-  const refuse = (wrong: boolean, what: string) => {
-    if (!wrong) return
-    throw new ConfigError('MAILDRAIN_CONFIG_INVALID', `wrong options of the POP3 client: ${what}`)
-  }
+  const { discover, port, tls, capa, auth, proxy } = options
   refuse(discover && port !== undefined, 'discover finds the port, so it goes without port')
   refuse(discover && tls === 'none', 'discover goes with TLS only')
   refuse(capa === 'off' && tls === 'stls', 'tls: stls needs CAPA, so capa cannot be off')
+  const { mechanism, token } = auth
+  const byToken = mechanism === 'OAUTHBEARER' || mechanism === 'XOAUTH2'
+  refuse(
+    mechanism !== undefined && byToken === (token === undefined),
+    `auth.mechanism: ${mechanism ?? ''} goes with a ${byToken ? 'token' : 'password'}`,
+  )
+  checkCertificates(options)
+  if (proxy !== undefined) parseProxy(proxy)
+  refuseCleartext(options)
+}
+
+function checkCertificates({
+  tls,
+  cert,
+  key,
+  pfx,
+  passphrase,
+  pins,
+}: ResolvedPop3ClientOptions): void {
   refuse((cert === undefined) !== (key === undefined), 'cert and key go together')
   refuse(pfx !== undefined && cert !== undefined, 'give either pfx or cert and key')
-  refuse(
-    passphrase !== undefined && key === undefined && pfx === undefined,
-    'passphrase belongs to key or pfx',
-  )
-  const forTls = cert !== undefined || pfx !== undefined || pins.length > 0
-  refuse(tls === 'none' && forTls, 'certificates and pins go with TLS only')
-  refuseCleartext(options)
+  const locked = key ?? pfx
+  refuse(passphrase !== undefined && locked === undefined, 'passphrase belongs to key or pfx')
+  const given = locked !== undefined || pins.length > 0
+  refuse(tls === 'none' && given, 'certificates and pins go with TLS only')
+}
+
+function refuse(wrong: boolean, what: string): void {
+  if (!wrong) return
+  throw new ConfigError('MAILDRAIN_CONFIG_INVALID', `wrong options of the POP3 client: ${what}`)
 }
 
 /** Behind a proxy even `localhost` is another machine's. */

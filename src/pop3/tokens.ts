@@ -3,6 +3,7 @@
  * server has rejected one. All clients with the same function share this.
  */
 import { ConfigError, MaildrainError, ConnectionError, describeError } from '../errors.ts'
+import { cleanText } from './replies.ts'
 import type { Pop3Clock } from './transport.ts'
 
 export interface AccessToken {
@@ -117,12 +118,15 @@ async function callProvider(
     given = await provider(request)
   } catch (error) {
     if (error instanceof MaildrainError) throw error
-    throw unavailable(`failed: ${describeError(error).slice(0, 200)}`, error)
+    throw unavailable(`failed: ${shown(describeError(error))}`, error)
   }
   const { token, expiresAt } = (given ?? {}) as Partial<AccessToken>
   checkToken(token)
   return { token, expiresAt: expiresAt instanceof Date ? expiresAt : undefined }
 }
+
+/** Text of somebody else's error; the cleaner reads one character a byte. */
+const shown = (text: string): string => cleanText(Buffer.from(text, 'utf8').toString('latin1'))
 
 /** @throws ConfigError for what no server can be given (RFC 6750 section 2.1) */
 export function checkToken(token: unknown): asserts token is string {

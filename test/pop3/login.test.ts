@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { ErrorCode } from '../../src/errors.ts'
 import { Pop3Client, type Pop3ClientOptions } from '../../src/pop3/index.ts'
-import { PASSWORD, ScriptedServer, converse, rejection } from './transcript.ts'
+import { sasl } from '../../src/pop3/commands.ts'
+import { PASSWORD, ScriptedServer, converse, rejection, session } from './transcript.ts'
 
 const start = (...capabilities: string[]) =>
   ['S: +OK', 'C: CAPA', 'S: +OK', ...capabilities.map((tag) => `S: ${tag}`), 'S: .', ''].join('\n')
@@ -187,6 +188,14 @@ describe('UTF8', () => {
     expect(await utf8After(login, ['USER', 'UTF8'], { utf8: 'off' })).toBe(false)
   })
 
+  it('-ERR [UTF8] to RETR has a code of its own', () =>
+    session('C: RETR 1\nS: -ERR [UTF8] use UTF8', async (client) => {
+      const reading = client.retr(1, { octets: 10, onData: () => undefined })
+      expect(await rejection(reading)).toMatchObject({
+        ...{ code: 'MAILDRAIN_POP3_UTF8_NEEDED', responseCode: 'UTF8' },
+      })
+    }))
+
   it('a server that refuses it is logged in to without', async () => {
     expect(await utf8After(`C: UTF8\nS: -ERR not now\n${login}`, ['USER', 'UTF8'])).toBe(false)
   })
@@ -234,6 +243,11 @@ describe('AUTH LOGIN', () => {
 describe('AUTH PLAIN', () => {
   it('case 35: is preferred, with the initial response', () =>
     accepted(`C: AUTH PLAIN ${PLAIN}\nS: +OK`, ['USER', 'SASL LOGIN PLAIN']))
+
+  it('case 35: = stands for an empty response', () => {
+    expect(sasl('EXTERNAL', '')?.line).toBe('AUTH EXTERNAL =\r\n')
+    expect(sasl('EXTERNAL').line).toBe('AUTH EXTERNAL\r\n')
+  })
 
   it('case 35: takes two steps where the server does not say that it has AUTH', () => {
     const auth = { user: 'mrose', password: PASSWORD, mechanism: 'PLAIN' } as const
@@ -329,6 +343,15 @@ describe('a refused login', () => {
     'case 32: -ERR %j',
     ([text, code, capability]) => play(text, code, capability),
   )
+
+  it('on a connection that has ended is that end', () =>
+    converse('S: +OK\nC: CAPA\nS: +OK\nS: .\nX', async ({ connect }) => {
+      const client = await connect()
+      await new Promise<unknown>((resolve) => client.onClose(resolve))
+      expect(await rejection(client.login())).toMatchObject({
+        code: 'MAILDRAIN_POP3_DISCONNECTED',
+      })
+    }))
 
   it('case 85: a goodbye during login is the end of the connection', () =>
     refused('C: USER mrose\nS: -ERR Disconnected for inactivity during authentication.', ['USER'], {
