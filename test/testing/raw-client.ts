@@ -3,6 +3,8 @@ import { type Socket, connect } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { Pop3Server } from '../../src/testing/index.ts'
 
+type Endpoint = Pick<Pop3Server, 'host' | 'port'>
+
 export class RawClient {
   #socket: Socket
   #chunks: Buffer[] = []
@@ -29,7 +31,7 @@ export class RawClient {
       })
   }
 
-  static async connect(server: Pop3Server, tls = false): Promise<RawClient> {
+  static async connect(server: Endpoint, tls = false): Promise<RawClient> {
     const { host, port } = server
     const socket = tls
       ? connectTls({ host, port, rejectUnauthorized: false })
@@ -42,7 +44,7 @@ export class RawClient {
   }
 
   /** Connected, greeted, logged in. */
-  static async login(server: Pop3Server, user = 'user'): Promise<RawClient> {
+  static async login(server: Endpoint, user = 'user'): Promise<RawClient> {
     const client = await RawClient.connect(server)
     await client.line()
     await client.ask(`USER ${user}`)
