@@ -33,7 +33,7 @@ export const likenesses = {
   },
   /** No pipelining announced, cuts off after five minutes of silence, wraps mail with 8-bit headers without UTF8. */
   courier: {
-    capabilities: { pipelining: false },
+    capabilities: { pipelining: false, utf8: true },
     behaviour: {
       ...{ idleTimeoutMs: 300_000, wrapsEightBit: true },
       statusText: (verb) =>

@@ -4,10 +4,10 @@ import { sizes, uidls } from '../../src/testing/index.ts'
 
 /**
  * What a drain may make of it. `drains`: everything is delivered once and gone. `leaves`: some or all of it stays on the
- * server, and receipt or error say so; nothing is doubled. `muddles`: replies come under wrong commands, which shows only in
- * an echo behind them; nothing is lost. `changes`: the bytes themselves are others than those that the server holds.
+ * server, and receipt or error say so; nothing is doubled. `changes`: the bytes themselves are others than those that the
+ * server holds.
  */
-export type Expectation = 'drains' | 'leaves' | 'muddles' | 'changes'
+export type Expectation = 'drains' | 'leaves' | 'changes'
 
 export interface Deviation {
   readonly name: string
@@ -123,8 +123,8 @@ const variants: Record<keyof Behaviour, Variants> = {
   corruptMessages: [['changes', () => ({ corruptMessages: third })]],
   terminator: [
     ['leaves', () => ({ terminator: (i) => (i === 5 ? 'dot-cr' : undefined) })],
-    ['muddles', () => ({ terminator: (i) => (i === 5 ? 'no-crlf' : undefined) })],
-    ['muddles', () => ({ terminator: (i) => (i === 5 ? 'lf' : undefined) })],
+    ['leaves', () => ({ terminator: (i) => (i === 5 ? 'no-crlf' : undefined) })],
+    ['leaves', () => ({ terminator: (i) => (i === 5 ? 'lf' : undefined) })],
   ],
   stuffing: [
     ['drains', () => ({ stuffing: 'after-crlf' })],
@@ -187,7 +187,7 @@ const variants: Record<keyof Behaviour, Variants> = {
   afterReply: [
     ['leaves', () => ({ afterReply: (verb) => (verb === 'LIST' ? '+OK\r\n' : undefined) })],
     [
-      'muddles',
+      'drains',
       () => ({
         afterReply: (verb, _, session) => (verb === 'RETR' && session < 3 ? '+OK\r\n' : undefined),
       }),
@@ -202,8 +202,8 @@ const variants: Record<keyof Behaviour, Variants> = {
       }),
     ],
   ],
-  pipeliningRace: [['muddles', () => ({ pipeliningRace: true })]],
-  swapsReplies: [['muddles', () => ({ swapsReplies: true })]],
+  pipeliningRace: [['drains', () => ({ pipeliningRace: true })]],
+  swapsReplies: [['drains', () => ({ swapsReplies: true })]],
   breaksPipelining: [['drains', () => ({ breaksPipelining: true })]],
   maxErrors: [['drains', () => ({ maxErrors: 20 })]],
   closesOnUnknown: [['drains', () => ({ closesOnUnknown: true })]],

@@ -77,7 +77,7 @@ const SHORT: Partial<Pop3SourceOptions> = {
   ...{ retryInitialMs: 1, retryPatienceMs: 900, openPatienceMs: 300, lookDelaysMs: [3, 6, 30] },
 }
 
-const HANG_MS = 12_000
+const HANG_MS = 30_000
 
 /** Drains with deletion, once more after the crash if there is one, and looks at every message. */
 export async function proveDrain(options: ProvenDrain = {}): Promise<Proof> {

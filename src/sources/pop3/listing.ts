@@ -36,7 +36,7 @@ export async function list(
   try {
     await client.uidlAll(
       (n, uidl) => {
-        into.look.see(uidl, sizes[n] ?? 0)
+        into.look.see(uidl, { n, octets: sizes[n] ?? 0 })
         consider(n, uidl)
       },
       messages,

@@ -3,6 +3,7 @@
  * anything less proves nothing.
  */
 import type { LedgerEntry } from '../../ledger/ledger.ts'
+import type { Pop3Client } from '../../pop3/index.ts'
 import type { SourceContext } from '../source.ts'
 import type { Doubt } from './in-doubt.ts'
 import type { RunState } from './run-state.ts'
@@ -31,18 +32,17 @@ export class Look {
     this.#reset = new UidlReset(this.#before.size)
   }
 
-  see(uidl: string, listedOctets: number): void {
+  see(uidl: string, message: { readonly n: number; readonly octets: number }): void {
     this.#doubtful.delete(uidl)
     const known = this.#before?.delete(uidl) === true
-    this.#reset?.see(listedOctets, known)
+    this.#reset?.see(message, known)
   }
 
   /** Of a complete listing, before `settle`: are all unique-ids new, and the messages the old ones? */
-  get isReset(): boolean {
+  async isReset(client: Pop3Client): Promise<boolean> {
     const before = this.#before
-    return (
-      before !== undefined && this.#reset?.happened(before.size, this.#entries(before)) === true
-    )
+    if (before === undefined || this.#reset === undefined) return false
+    return this.#reset.happened(client, before.size, this.#entries(before))
   }
 
   /** The listing was complete: writes down what is gone, and answers with the deletions that had no effect yet. */

@@ -4,12 +4,13 @@
  * after a session that was lost (a lost bet).
  */
 import { sleep } from '../../clock.ts'
-import { ConfigError, LedgerError, Pop3ProtocolError, describeError } from '../../errors.ts'
+import { ConfigError, Pop3ProtocolError, describeError } from '../../errors.ts'
 import type { Pop3Client } from '../../pop3/index.ts'
 import type { SourceContext } from '../source.ts'
 import { Connector } from './connect.ts'
 import { Deletions } from './deletions.ts'
 import { Host, quitRemoves } from './host.ts'
+import { NOTHING_JUDGED, judge } from './judge.ts'
 import { Keeper } from './keeper.ts'
 import { list } from './listing.ts'
 import { Look } from './look.ts'
@@ -174,19 +175,18 @@ export class Pop3Run {
     const { hasUidl, named } = await list(client, messages, { look, plan })
     if (!hasUidl && !this.#context.deletion) throw keepNeedsUidl(this.#mailbox)
     const complete = named === messages
-    let givenUp: ReadonlySet<string> = new Set()
-    if (complete) {
-      if (look.isReset && this.#options.onUidlReset === 'stop') throw uidlReset(this.#mailbox)
-      const still = hasUidl ? await look.settle() : []
-      this.#looked = true
-      const waitMs = this.#deletions.lookAgainAfter(still)
-      if (waitMs !== undefined) return this.#lookAgain(client, waitMs)
-      givenUp = await this.#deletions.settle(still)
-      if (hasUidl) this.#keeper.vanish(({ item }) => plan.lists(item))
-    }
+    const judged = complete
+      ? await judge({
+          ...{ client, look, plan, hasUidl, mailbox: this.#mailbox },
+          ...{ deletions: this.#deletions, keeper: this.#keeper },
+          onUidlReset: this.#options.onUidlReset,
+        })
+      : NOTHING_JUDGED
+    this.#looked ||= complete
+    if (judged.lookAgainMs !== undefined) return this.#lookAgain(client, judged.lookAgainMs)
     await this.#keeper.settlePlan(plan)
     this.#reportPlan(plan)
-    const { items, retrying } = this.#task(plan, givenUp)
+    const { items, retrying } = this.#task(plan, judged.givenUp)
     if (items.length === 0 && !complete) throw unlisted(this.#mailbox, named, messages)
     if (items.length === 0 || this.#onlyNewMail(plan, messages)) return this.#close(client)
     this.#widestView = Math.max(this.#widestView, messages)
@@ -379,12 +379,6 @@ const keepNeedsUidl = (mailbox: string): ConfigError =>
   new ConfigError(
     'MAILDRAIN_CONFIG_KEEP_NEEDS_UIDL',
     `the server of ${mailbox} has no UIDL, so mail that stays there could not be told from new mail: drain with --delete`,
-  )
-
-const uidlReset = (mailbox: string): LedgerError =>
-  new LedgerError(
-    'MAILDRAIN_LEDGER_UIDL_RESET',
-    `the server of ${mailbox} has given all mail new unique-ids: to maildrain it would be new mail, and be delivered once more; drain into another destination, or take it all for new mail by --on-uidl-reset continue`,
   )
 
 const unlisted = (mailbox: string, named: number, messages: number): Pop3ProtocolError =>

@@ -235,7 +235,11 @@ export class Session {
         this.#updateStarved()
         this.#wake?.()
       },
-      discard: () => this.#giveBack(item, collector),
+      discard: () => {
+        // The first that was not bound is the one at which replies came apart: twice so, and it is set aside.
+        this.stalledAt ??= item
+        this.#giveBack(item, collector)
+      },
     })
   }
 

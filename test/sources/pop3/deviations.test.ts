@@ -34,7 +34,6 @@ function faults({ name, expect: expected }: Case, proof: Proof): string[] {
   if (expected === 'changes') return found
   unless(lost.length === 0, `lost ${lost.join()}`)
   unless(premature.length === 0, `deleted before durable ${premature.join()}`)
-  if (expected === 'muddles') return found
   unless(doubled.length === 0, `doubled ${doubled.join()}`)
   unless(foreign === 0, `${foreign} records of no message`)
   if (expected === 'drains')
@@ -74,7 +73,7 @@ const alone = ({ name, expect: expected, behaviour }: Deviation, i: number): Cas
     options: { behaviour: behaviour(), crash },
   }))
 
-const RANK: readonly Expectation[] = ['drains', 'leaves', 'muddles', 'changes']
+const RANK: readonly Expectation[] = ['drains', 'leaves', 'changes']
 const worse = (a: Expectation, b: Expectation): Expectation =>
   RANK[Math.max(RANK.indexOf(a), RANK.indexOf(b))] ?? 'changes'
 

@@ -33,17 +33,15 @@ describe('case 105: a server that gives all mail new unique-ids', () => {
     expect(sink.records).toHaveLength(80)
   })
 
-  it('is not seen in a mailbox that was emptied and has filled again', async () => {
-    const server = await serve(40, {}, body)
+  it('is not seen in a mailbox that was emptied and has filled again with mail of the same sizes', async () => {
+    const server = await serve(40, {}, (index) => `${index}`.padStart(9, 'a'))
     const sink = new MemorySink()
     await drainInto(server, sink, { deletion: 'keep' })
-    for (let index = 0; index < 40; index += 1) server.remove(index)
     const other = await serve(40, { behaviour: { uidlOf: (index) => `other-${index}` } }, (index) =>
-      'y'.repeat(11 * index + 5),
+      `${index}`.padStart(9, 'b'),
     )
-    const receipt = await drainInto(other, sink, {
-      source: { mailboxId: `user@127.0.0.1:${server.port}` },
-    })
+    const mailboxId = `user@127.0.0.1:${server.port}`
+    const receipt = await drainInto(other, sink, { source: { mailboxId } })
     expect(receipt).toMatchObject({ delivered: 40, verifiedGone: 40 })
   })
 })

@@ -1,0 +1,47 @@
+/** What a complete look says: of deletions in doubt, of what earlier runs left, of mail that others took (G7). */
+import { LedgerError } from '../../errors.ts'
+import type { Pop3Client } from '../../pop3/index.ts'
+import type { Deletions } from './deletions.ts'
+import type { Keeper } from './keeper.ts'
+import type { Look } from './look.ts'
+import type { WorkPlan } from './work.ts'
+
+export interface JudgeOptions {
+  /** In its reading phase. */
+  readonly client: Pop3Client
+  readonly look: Look
+  readonly plan: WorkPlan
+  readonly hasUidl: boolean
+  readonly mailbox: string
+  readonly deletions: Deletions
+  readonly keeper: Keeper
+  readonly onUidlReset: 'stop' | 'continue'
+}
+
+export interface Judgement {
+  /** Unique-ids of messages that the server does not delete. */
+  readonly givenUp: ReadonlySet<string>
+  /** The look does not count yet: it is to be repeated after so long. */
+  readonly lookAgainMs: number | undefined
+}
+
+/** Of a look that is not complete. */
+export const NOTHING_JUDGED: Judgement = { givenUp: new Set(), lookAgainMs: undefined }
+
+/** @throws LedgerError MAILDRAIN_LEDGER_UIDL_RESET, before anything is written */
+export async function judge(options: JudgeOptions): Promise<Judgement> {
+  const { client, look, plan, hasUidl, mailbox, deletions, keeper, onUidlReset } = options
+  if (onUidlReset === 'stop' && (await look.isReset(client))) throw uidlReset(mailbox)
+  const still = hasUidl ? await look.settle() : []
+  const lookAgainMs = deletions.lookAgainAfter(still)
+  if (lookAgainMs !== undefined) return { ...NOTHING_JUDGED, lookAgainMs }
+  const givenUp = await deletions.settle(still)
+  if (hasUidl) keeper.vanish(({ item }) => plan.lists(item))
+  return { givenUp, lookAgainMs }
+}
+
+const uidlReset = (mailbox: string): LedgerError =>
+  new LedgerError(
+    'MAILDRAIN_LEDGER_UIDL_RESET',
+    `the server of ${mailbox} has given all mail new unique-ids: to maildrain it would be new mail, and be delivered once more; drain into another destination, or take it all for new mail by --on-uidl-reset continue`,
+  )
