@@ -45,10 +45,14 @@ export function usableUidl(rest: string): string | undefined {
   return rest
 }
 
-/** The octets at the beginning, or undefined. What follows them is ignored, as RFC 1939 section 5 wants. */
+/**
+ * The octets at the beginning, or undefined. What follows them is ignored, as RFC 1939 section 5 wants. A negative number
+ * announces nothing: GreenMail lists -1 for a message that it cannot measure, and gives its bytes all the same.
+ */
 export function parseOctets(rest: string): number | undefined {
-  const found = /^(\d{1,15})(?![^ \t])/.exec(rest)
-  return found === null ? undefined : Number(found[1])
+  const found = /^(-?)(\d{1,15})(?![^ \t])/.exec(rest)
+  if (found === null) return undefined
+  return found[1] === '-' ? 0 : Number(found[2])
 }
 
 /** Watches over one listing: each number once, none beyond the limit, no line too many. */
