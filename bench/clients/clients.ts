@@ -106,8 +106,8 @@ function report(rows: readonly Row[]): string {
 
 A scripted server on loopback, one process for each client and case, killed after ${LIMIT_MS / 1000} s; ${machine()}. Clients are told
 to wait ${TIMEOUT_MS} ms at most where they can be told. A client that gives text is right when UTF-8 or Latin-1 makes the exact
-bytes of it, and may leave out a message's last CRLF. Time and memory (largest resident set, Node.js included) are of one
-run. The cases are in [bench/clients/cases.ts](../../bench/clients/cases.ts).
+bytes of it, and may leave out a message's last CRLF. Time, on a machine in use, and memory
+(largest resident set, Node.js included) are of one run. The cases are in [bench/clients/cases.ts](../../bench/clients/cases.ts).
 
 \`npm run bench -- clients --write clients\`
 

@@ -158,8 +158,9 @@ export function readListingLine(
 /** A unique-id that may be used. */
 export const isUidl = (rest: string): boolean => /^[^\0-\x1f\x7f]{1,1024}$/.test(rest)
 
-/** The octets of a listing line. */
+/** The octets of a listing line; a negative number announces none. */
 export function readOctets(rest: string): number | undefined {
   const first = rest.split(/[ \t]/, 1)[0] ?? ''
+  if (/^-\d{1,15}$/.test(first)) return 0
   return /^\d{1,15}$/.test(first) ? Number(first) : undefined
 }

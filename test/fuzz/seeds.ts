@@ -130,6 +130,7 @@ const field: readonly Buffer[] = [
   transaction([RETR, RETR], '+OK', '..', '...', '.x', '.', '-ERR Message 51 expunged.'),
   transaction([RETR, UIDL_ONE], '+OK', '.', '+OK 2 uid'),
   transaction([UIDL], '+OK', '+OK 1   spaced ', '2\ttab', '3', '0 zero', '1 twice', '.'),
+  transaction([LIST], '+OK', '1 -1', '2 -20 octets', '3 5000000000', '.'),
   transaction([NOOP], '-ERR Disconnected for inactivity.'),
   greeting('220 mail.example.org ESMTP'),
   greeting('* OK IMAP4rev1'),

@@ -220,8 +220,8 @@ export function execute(input: Uint8Array): readonly string[] {
   const cut = run(plan, chunksOf(plan.wire, plan.cutSeed))
   compare(cut, expected, 'in pieces')
   for (const { lines, text } of expected.replies) {
-    if (lines.length > 0 && isNew(lines.join('\n'))) checkLines(lines)
-    if (text !== '' && isNew(text)) checkText(text)
+    if (lines.length > 0) once(lines.join('\n'), () => checkLines(lines))
+    if (text !== '') once(text, () => checkText(text))
   }
   return featuresOf(plan, expected)
 }
@@ -229,12 +229,12 @@ export function execute(input: Uint8Array): readonly string[] {
 const CHECKED = 100_000
 const checked = new Set<string>()
 
-/** Most values come again and again; those that were checked lately are not checked once more. */
-function isNew(values: string): boolean {
-  if (checked.has(values)) return false
+/** Most values come again and again; those that were found right lately are not checked once more. */
+function once(values: string, check: () => void): void {
+  if (checked.has(values)) return
+  check()
   if (checked.size >= CHECKED) checked.clear()
   checked.add(values)
-  return true
 }
 
 const isGoodbyeTo = (text: string, verb: string): boolean => {
