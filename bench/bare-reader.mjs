@@ -8,7 +8,8 @@ const TERMINATOR = Buffer.from('\r\n.\r\n')
 const socket = net.connect({ host, port, noDelay: true })
 let bytes = 0
 let sent = 0
-let ended = 0
+// The listing, which a reader needs to know what is there, ends like a message.
+let ended = -1
 /** Last bytes of the chunk before, in which a terminator may have begun. */
 let tail = Buffer.alloc(0)
 
@@ -42,7 +43,7 @@ await new Promise((resolve) => {
     if (ended >= messages) resolve()
     else fill()
   })
-  fill()
+  socket.write('LIST\r\n')
 })
 const seconds = (performance.now() - started) / 1000
 socket.end('QUIT\r\n')

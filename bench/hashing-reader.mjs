@@ -17,16 +17,9 @@ async function read({ n, octets }) {
 }
 
 const started = performance.now()
-const ask = await client.probeNumbered(messages)
-const WINDOW = 200
-const list = (from) => client.window(from, Math.min(messages, from + WINDOW - 1), ask)
-const reading = []
-let ahead = list(1)
-for (let from = 1; from <= messages; from += WINDOW) {
-  const window = await ahead
-  if (from + WINDOW <= messages) ahead = list(from + WINDOW)
-  reading.push(...window.map(read))
-}
+const sizes = []
+await client.listAll((n, octets) => sizes.push({ n, octets }), messages)
+const reading = sizes.map(read)
 await Promise.all(reading)
 const seconds = (performance.now() - started) / 1000
 await client.quit()

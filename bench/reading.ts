@@ -102,8 +102,8 @@ export function readingReport(
   )
   return `# Rate of the POP3 client, ${today()}
 
-${messages} mixed messages from Dovecot, listed by number, read, dots unstuffed, each hashed by SHA-256; beside it a
-[bare reader](../../bench/bare-reader.mjs) that sends RETR, ${IN_FLIGHT} in flight, and counts bytes. ${machine()}, everything on
+${messages} mixed messages from Dovecot: LIST, then RETR of each, dots unstuffed, each hashed by SHA-256; beside it a
+[bare reader](../../bench/bare-reader.mjs) that sends the same, ${IN_FLIGHT} in flight, and counts bytes. ${machine()}, everything on
 one machine. Seconds from login to the last byte, median of ${rounds} rounds (each round), in turn.
 
 \`npm run bench -- ${command}\`

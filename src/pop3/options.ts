@@ -135,13 +135,13 @@ export const pop3ClientOptions = z.strictObject({
     .min(1)
     .default(4 * MiB)
     .describe('Listed octets of the RETRs in flight; a single larger message goes alone.'),
-  // mpop sends as many to all servers; with 64, 2,000 DELEs to a server 20 ms away take 0.6 s.
+  // mpop sends as many to all servers.
   maxPipelineCommands: z
     .int()
     .min(1)
     .max(1024)
     .default(100)
-    .describe('Commands in flight at most.'),
+    .describe('RETRs and TOPs in flight at most; of other commands as many as 4 KiB hold.'),
   connectTimeoutMs: timeoutMs(30_000).describe('Milliseconds for the TCP connection.'),
   greetingTimeoutMs: timeoutMs(60_000).describe('Milliseconds for the greeting.'),
   tlsTimeoutMs: timeoutMs(30_000).describe('Milliseconds for the TLS handshake.'),

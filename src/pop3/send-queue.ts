@@ -7,13 +7,17 @@ import type { Command } from './commands.ts'
 export interface PipelineLimits {
   /** Octets announced for the RETRs in flight; a single larger message goes alone. */
   readonly maxBytes: number
+  /** RETRs and TOPs in flight; other commands are bounded by their own bytes. */
   readonly maxCommands: number
   /** Dovecot disconnects after 21 refusals in a row, whether of bad commands or of messages that another client deleted. */
   readonly maxRefusalsInRow: number
 }
 
-/** Dovecot's input buffer; it does not read on while a command runs (pop3-client.h). */
-const MAX_COMMAND_BYTES = 2048
+/**
+ * Twice Dovecot's input buffer, which does not read on while a command runs (pop3-client.h): what is in it, and what follows.
+ * A window of 200 messages is listed in one flight.
+ */
+const MAX_COMMAND_BYTES = 4096
 
 export interface Queued {
   readonly command: Command
@@ -29,6 +33,8 @@ export class SendQueue<T extends Queued> {
   #head = 0
   #octets = 0
   #commandBytes = 0
+  /** RETRs and TOPs in flight. */
+  #contents = 0
   readonly #breather: () => T
   #sent = 0
   #answered = 0
@@ -85,6 +91,7 @@ export class SendQueue<T extends Queued> {
     this.#head += 1
     this.#octets -= done.octets
     this.#commandBytes -= done.command.line.length
+    if (hasContent(done.command)) this.#contents -= 1
     // The array is cut now and then, not at every reply: shifting is linear.
     if (this.#head < 1024 && this.#head < this.#inFlight.length) return
     this.#inFlight = this.#inFlight.slice(this.#head)
@@ -112,6 +119,7 @@ export class SendQueue<T extends Queued> {
     this.#inFlight.push(item)
     this.#octets += item.octets
     this.#commandBytes += item.command.line.length
+    if (hasContent(item.command)) this.#contents += 1
   }
 
   #mayFly(next: T): boolean {
@@ -119,12 +127,14 @@ export class SendQueue<T extends Queued> {
     // QUIT is sent when every earlier reply is known; what ends a phase of the session is never pipelined.
     if (!this.pipelining || !PIPELINED.has(next.command.verb)) return false
     if (this.head !== undefined && !PIPELINED.has(this.head.command.verb)) return false
-    if (this.inFlight >= this.#limits.maxCommands) return false
+    if (hasContent(next.command) && this.#contents >= this.#limits.maxCommands) return false
     if (this.#commandBytes + next.command.line.length > MAX_COMMAND_BYTES) return false
     if (next.octets === 0 || this.#octets === 0) return true
     return this.#octets + next.octets <= this.#limits.maxBytes
   }
 }
+
+const hasContent = ({ verb }: Command): boolean => verb === 'RETR' || verb === 'TOP'
 
 const PIPELINED: ReadonlySet<string> = new Set([
   ...['STAT', 'LIST', 'UIDL', 'RETR', 'TOP', 'DELE', 'NOOP'],

@@ -39,14 +39,30 @@ describe('pipelining', () => {
       { maxPipelineBytes: 100 },
     ))
 
-  it('commands in flight are bounded by their number', () =>
+  it('RETRs in flight are bounded by their number, and others pass along', () =>
     session(
-      'C: DELE 1\nC: DELE 2\nS: +OK\nC: DELE 3\nS: +OK\nS: +OK',
+      'C: RETR 1\nC: RETR 2\nS: +OK\nS: .\nC: RETR 3\nC: NOOP\nS: +OK\nS: .\nS: +OK\nS: .\nS: +OK',
       async (client) => {
-        await Promise.all([1, 2, 3].map((n) => client.dele(n)))
+        const read = (n: number) => client.retr(n, { octets: 1, onData: () => undefined })
+        await Promise.all([read(1), read(2), read(3), client.noop()])
       },
       PIPELINING,
       { maxPipelineCommands: 2 },
+    ))
+
+  it('other commands in flight are bounded by their own bytes', () =>
+    session(
+      [
+        ...Array.from({ length: 409 }, (_, n) => `C: DELE ${n + 100}`),
+        'S: +OK',
+        'C: DELE 509',
+        ...Array.from({ length: 409 }, () => 'S: +OK'),
+      ].join('\n'),
+      async (client) => {
+        await Promise.all(Array.from({ length: 410 }, (_, n) => client.dele(n + 100)))
+      },
+      PIPELINING,
+      { maxRefusalsInRow: 1000 },
     ))
 
   it('case 83: -ERR in the middle belongs to its command alone', () =>
