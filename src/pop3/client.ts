@@ -193,6 +193,7 @@ export class Pop3Client {
     limit: number,
     onMissing?: (n: number) => void,
   ): Promise<void> {
+    const { maxUidlBytes } = this.#options
     const guard = this.#guard('UIDL', limit)
     const entries = new Consumer(onEntry)
     const missing = onMissing === undefined ? undefined : new Consumer(onMissing)
@@ -200,7 +201,7 @@ export class Pop3Client {
       ...{ command: bare('UIDL'), expects: 'lines' },
       onLine: (text) => {
         const line = guard.read(text)
-        const uidl = usableUidl(line.rest)
+        const uidl = usableUidl(line.rest, maxUidlBytes)
         if (uidl !== undefined) entries.give(line.n, uidl)
         else if (missing === undefined) throw guard.unusable(line)
         else missing.give(line.n)
@@ -230,7 +231,8 @@ export class Pop3Client {
 
   /** The unique-id of one message. An answer about another number ends the session: MAILDRAIN_POP3_DESYNC. */
   async uidl(n: number): Promise<string> {
-    return askAbout(this.#connection, 'UIDL', n, usableUidl)
+    const { maxUidlBytes } = this.#options
+    return askAbout(this.#connection, 'UIDL', n, (rest) => usableUidl(rest, maxUidlBytes))
   }
 
   /** The octets of one message. An answer about another number ends the session: MAILDRAIN_POP3_DESYNC. */

@@ -153,3 +153,16 @@ export const stopped = (server: string, cause: unknown): ConnectionError =>
     `the connection to ${server} was given up because the caller stopped; connect again when it is wanted`,
     { cause },
   )
+
+/** A server may keep every deadline and still go on for ever. */
+export const sessionTooLong = (server: string, ms: number): ConnectionError =>
+  new ConnectionError(
+    'MAILDRAIN_POP3_TIMEOUT',
+    `the session with ${server} took more than ${ms} ms; maildrain reconnects by itself, or raise maxSessionMs`,
+  )
+
+export const closedHere = (server: string): ConnectionError =>
+  new ConnectionError(
+    'MAILDRAIN_POP3_DISCONNECTED',
+    `the connection to ${server} was closed by this side; connect again`,
+  )

@@ -6,7 +6,7 @@ import { ConnectionError, MaildrainError } from '../errors.ts'
 import { allowanceMs } from './allowances.ts'
 import { type Capabilities, NO_CAPABILITIES } from './capabilities.ts'
 import type { Command, Credentials } from './commands.ts'
-import { lateTlsAlert, stopped } from './connection-errors.ts'
+import { closedHere, lateTlsAlert, sessionTooLong, stopped } from './connection-errors.ts'
 import { deferred } from './deferred.ts'
 import { type ResolvedPop3ClientOptions, bareHost, defaultPort } from './options.ts'
 import { type Exchange, GREETING, Pop3Protocol, type SessionState, contextOf } from './protocol.ts'
@@ -61,9 +61,12 @@ export class Connection {
   capabilities: Capabilities = NO_CAPABILITIES
   /** Text of the greeting, as it came; empty once TLS has begun after it. */
   greeting = ''
+  /** See the option. */
+  readonly maxUidlBytes: number
   readonly #options: ResolvedPop3ClientOptions
   readonly #clock: Pop3Clock
   readonly #watchdog: Watchdog
+  readonly #sessionTimer: { cancel(): void }
   readonly #rate: RateWatch
   readonly #protocol: Pop3Protocol
   readonly #greeted: Promise<void>
@@ -103,7 +106,13 @@ export class Connection {
     clock: Pop3Clock,
   ) {
     this.#options = options
+    this.maxUidlBytes = options.maxUidlBytes
     this.#clock = clock
+    this.#sessionTimer = clock.timer(
+      options.maxSessionMs,
+      () => this.fail(sessionTooLong(this.server, options.maxSessionMs)),
+      true,
+    )
     this.port = options.port ?? defaultPort(options.tls)
     this.server = `${options.host}:${this.port}`
     this.hide(credentials.secret)
@@ -368,18 +377,13 @@ export class Connection {
     this.#end = { error }
     this.#unwatch()
     this.#watchdog.stop()
+    this.#sessionTimer.cancel()
     this.#rate.stop()
     closeTransport()
     this.#protocol.fail(error ?? closedHere(this.server))
     for (const listener of this.#listeners) listener(error)
   }
 }
-
-const closedHere = (server: string): ConnectionError =>
-  new ConnectionError(
-    'MAILDRAIN_POP3_DISCONNECTED',
-    `the connection to ${server} was closed by this side; connect again`,
-  )
 
 function asMaildrainError(error: unknown): MaildrainError {
   if (error instanceof MaildrainError) return error

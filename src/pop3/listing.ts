@@ -4,9 +4,6 @@
  */
 import { type ErrorCode, Pop3ProtocolError } from '../errors.ts'
 
-/** RFC 1939 allows 70; longer ones are seen; beyond this it is an attack (CVE-2005-2335). */
-const MAX_UIDL_BYTES = 1024
-
 const SPACE = 0x20
 const TAB = 0x09
 
@@ -36,8 +33,8 @@ export function parseListingLine(line: string): ListingLine | undefined {
 }
 
 /** The unique-id, or undefined when it is absent, too long, or holds control characters. */
-export function usableUidl(rest: string): string | undefined {
-  if (rest === '' || rest.length > MAX_UIDL_BYTES) return undefined
+export function usableUidl(rest: string, maxBytes: number): string | undefined {
+  if (rest === '' || rest.length > maxBytes) return undefined
   for (let at = 0; at < rest.length; at += 1) {
     const code = rest.charCodeAt(at)
     if (code < SPACE || code === 0x7f) return undefined

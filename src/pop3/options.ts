@@ -188,6 +188,14 @@ export const pop3ClientOptions = z.strictObject({
     .min(512)
     .default(8192)
     .describe('Bytes of a status or listing line above which the server is not believed.'),
+  maxUidlBytes: z
+    .int()
+    .min(70)
+    .default(1024)
+    .describe(
+      'Bytes of a unique-id above which it counts as none; RFC 1939 allows 70, more is seen.',
+    ),
+  maxSessionMs: timeoutMs(86_400_000).describe('Milliseconds from connecting to the end at most.'),
   maxCapabilityLines: z.int().min(1).default(64).describe('Lines of a CAPA reply at most.'),
   maxMessages: z
     .int()

@@ -57,7 +57,12 @@ export async function probeNumbered(
 ): Promise<NumberedListing> {
   return {
     list: await probe(connection, 'LIST', messages, parseOctets),
-    uidl: await probe(connection, 'UIDL', messages, usableUidl),
+    uidl: await probe(
+      connection,
+      'UIDL',
+      messages,
+      (rest) => uidlOrNone(connection, rest) ?? undefined,
+    ),
   }
 }
 
@@ -117,14 +122,17 @@ async function listOne(
 ): Promise<ListedMessage | undefined> {
   // Both leave before either is waited for, so that they share a segment.
   const size = softly(askAbout(connection, 'LIST', n, parseOctets))
-  const uidl = ask.uidl ? softly(askAbout(connection, 'UIDL', n, uidlOrNone)) : null
+  const uidl = ask.uidl
+    ? softly(askAbout(connection, 'UIDL', n, (rest) => uidlOrNone(connection, rest)))
+    : null
   const [octets, name] = await Promise.all([size, uidl])
   if (octets === REFUSED || name === REFUSED) return undefined
   return { n, octets, uidl: name }
 }
 
 /** Some servers name the message and no unique-id. */
-const uidlOrNone = (rest: string): string | null => usableUidl(rest) ?? null
+const uidlOrNone = ({ maxUidlBytes }: Connection, rest: string): string | null =>
+  usableUidl(rest, maxUidlBytes) ?? null
 
 const REFUSED = Symbol('refused')
 

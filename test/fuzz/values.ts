@@ -22,7 +22,7 @@ function checkValues(line: string): void {
   if (parsed?.n !== expected?.n || parsed?.rest !== expected?.rest)
     throw new Finding(`line ${JSON.stringify(line)} is ${JSON.stringify(parsed)}`)
   const rest = parsed?.rest ?? ''
-  if ((usableUidl(rest) !== undefined) !== isUidl(rest))
+  if ((usableUidl(rest, 1024) !== undefined) !== isUidl(rest))
     throw new Finding(`unique-id ${JSON.stringify(rest)}`)
   if (parseOctets(rest) !== readOctets(rest)) throw new Finding(`octets ${JSON.stringify(rest)}`)
 }

@@ -71,6 +71,19 @@ describe('time', () => {
     expect(server.destroyed).toBe(true)
   })
 
+  it('a session that lasts longer than it may is ended, whatever the server sends', async () => {
+    const server = new ManualServer()
+    const client = await server.opened()
+    const end = new Promise((resolve) => client.onClose(resolve))
+    const day = 24 * 60 * 60 * 1000
+    await server.pass(day - 1)
+    expect(server.destroyed).toBe(false)
+    await server.pass(1)
+    expect(await end).toMatchObject({ code: 'MAILDRAIN_POP3_TIMEOUT', retryable: true })
+    expect(server.destroyed).toBe(true)
+    expect(server.clock.waiting).toBe(0)
+  })
+
   it('case 10: a server that hangs on CAPA is asked again without, and logged in to', async () => {
     const server = new ManualServer()
     const opening = server.open()
