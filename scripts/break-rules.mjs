@@ -56,6 +56,14 @@ const breakages = [
     [drain],
   ],
   [
+    'G2',
+    'QUIT after messages that were read to find out whether all unique-ids are new',
+    source('judge.ts'),
+    "if (reset !== 'no') return { ...NOTHING_JUDGED, mustClose: true }",
+    '',
+    ['test/sources/pop3/uidl-reset.test.ts'],
+  ],
+  [
     'G3',
     'filtered counts as delivered',
     'src/pipeline/admission.ts',
@@ -251,8 +259,8 @@ const breakages = [
     'G7',
     '+OK to QUIT is proof',
     source('in-doubt.ts'),
-    'for (const [key, doubt] of fresh) this.#doubts.set(key, doubt)',
-    'for (const [key, doubt] of fresh) { this.#doubts.set(key, doubt); this.gone(key) }',
+    'if (!this.#doubts.has(key)) this.#countUidl(doubt, 1)',
+    'queueMicrotask(() => this.gone(key))',
     [proof, drain],
   ],
   [

@@ -12,7 +12,7 @@ import { pipeline } from 'node:stream/promises'
 import { z } from 'zod'
 import { systemClock, systemRandom } from '../clock.ts'
 import type { Clock } from '../clock.ts'
-import { ConfigError, MaildrainError } from '../errors.ts'
+import { ConfigError, MaildrainError, describeError } from '../errors.ts'
 import { type Ledger, type LedgerEntry, lateLedger } from '../ledger/ledger.ts'
 import { silentLogger } from '../logger.ts'
 import type { Logger } from '../logger.ts'
@@ -258,8 +258,13 @@ function arrivals(): Writable {
   return new Writable({
     objectMode: true,
     write(delivery: Delivery, _encoding, callback) {
-      delivery.unit.arrive(delivery.value)
-      callback()
+      try {
+        delivery.unit.arrive(delivery.value)
+        callback()
+      } catch (error) {
+        // A ledger that cannot be read ends the drain, and does not leave it waiting.
+        callback(error instanceof Error ? error : new Error(describeError(error)))
+      }
     },
   })
 }

@@ -15,7 +15,7 @@ export interface PipelineLimits {
 
 /**
  * Twice Dovecot's input buffer, which does not read on while a command runs (pop3-client.h): what is in it, and what follows.
- * A window of 200 messages is listed in one flight.
+ * A window of 200 messages is listed in one flight or two.
  */
 const MAX_COMMAND_BYTES = 4096
 

@@ -96,7 +96,8 @@ describe.skipIf(noBroker !== undefined)(`Kafka${noBroker ? `: ${noBroker}` : ''}
     it('one on another host takes over: the first exits 7, nothing is lost or doubled', async () => {
       await server.close()
       // The first reads for half a minute, the second at once, however long its start may take.
-      const delayMs = (_: string, session: number) => (session === 1 ? 100 : 0)
+      const delayMs = (verb: string, session: number) =>
+        verb === 'RETR' && session === 1 ? 100 : 0
       server = await startPop3Server({ mailbox: smallMailbox(300), behaviour: { delayMs } })
       const first = startCli(args(), { XDG_STATE_HOME: newDirectory() })
       while (!server.log.some(({ verb }) => verb === 'RETR'))

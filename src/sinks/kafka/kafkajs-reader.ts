@@ -61,7 +61,7 @@ export async function readPartition(kafka: Kafka, options: ReadOptions): Promise
   if (to !== undefined && from >= to) return from
   signal.throwIfAborted()
   const cluster = clusterOf(kafka)
-  // A fetch that hangs is not waited for when the reader gives up: closing its connection ends it.
+  // Nothing that hangs is waited for when the reader gives up, closing least of all: kafkajs first lets requests end.
   let stop: () => void = () => undefined
   const stopped = new Promise<never>((_, reject) => {
     stop = () => reject(signal.reason as Error)
@@ -73,7 +73,8 @@ export async function readPartition(kafka: Kafka, options: ReadOptions): Promise
     return await Promise.race([reading, stopped])
   } finally {
     signal.removeEventListener('abort', stop)
-    await cluster.disconnect().catch(() => undefined)
+    const closing = cluster.disconnect().catch(() => undefined)
+    if (!signal.aborted) await closing
   }
 }
 

@@ -55,6 +55,8 @@ export class LedgerOwner {
   /** Where reading goes on. */
   #position = 0n
   #owned = false
+  /** A word of ours was read in the ledger: whoever speaks after it has taken over. */
+  #spoken = false
   #replacedBy: Owner | undefined
   #meta: Meta | undefined
 
@@ -126,6 +128,11 @@ export class LedgerOwner {
       }),
     )
     this.#owned = true
+    // Another newcomer may have spoken behind us while we were reading.
+    if (this.#replacedBy !== undefined) {
+      this.drop()
+      throw fenced(this.#replacedBy)
+    }
     await this.#settleMeta()
   }
 
@@ -176,8 +183,10 @@ export class LedgerOwner {
   }
 
   #sawOwner(owner: Owner): void {
-    if (this.#nonces.has(owner.nonce)) this.#replacedBy = undefined
-    else if (this.#owned) this.#replacedBy = owner
+    if (this.#nonces.has(owner.nonce)) {
+      this.#replacedBy = undefined
+      this.#spoken = true
+    } else if (this.#spoken) this.#replacedBy = owner
   }
 
   #witness(entry: LedgerEntry): void {

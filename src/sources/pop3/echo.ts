@@ -16,6 +16,8 @@ export interface EchoOptions {
   /** Messages bound on this host so far, over all sessions; counted on here. */
   readonly host: { bound: number; doubtful: boolean }
   readonly fail: (error: unknown) => void
+  /** Replies came apart at this message, or not long before it. */
+  readonly blame: (item: WorkItem) => void
 }
 
 interface Issued {
@@ -94,6 +96,9 @@ export class Echo {
       .then(() => Promise.all([answer, handled]))
       .then(([matched]) => this.#settle(item, matched, upTo))
       .catch((error: unknown) => {
+        const [first] = this.#held
+        if (first !== undefined && error instanceof Pop3ProtocolError)
+          this.#options.blame(first.item)
         this.discard()
         this.#options.fail(error)
       })

@@ -20,8 +20,6 @@ export const BOUND_ONE_BY_ONE = 32
 const notes = z.strictObject({
   /** Wall clock, ms since 1970 UTC. */
   at: z.number(),
-  /** False: the server hangs on CAPA. */
-  capa: z.boolean(),
   /** False: replies and commands have come apart when several were in flight. */
   pipelining: z.boolean(),
   /** Messages whose bytes were bound to their number by an echo, as far as they are counted. */
@@ -33,7 +31,7 @@ const notes = z.strictObject({
 type Notes = z.output<typeof notes>
 
 const NOTHING: Notes = {
-  ...{ at: 0, capa: true, pipelining: true, bound: 0 },
+  ...{ at: 0, pipelining: true, bound: 0 },
   sizes: { seen: 0, longer: 0, shorter: 0 },
 }
 
@@ -44,9 +42,10 @@ export class Host {
   /** Which of LIST and UIDL answer by number; nothing is known before `probe`, which each run repeats. */
   listing: NumberedListing = { list: false, uidl: false }
   #probed = false
+  #answersCapa = true
 
   /**
-   * @param stored what `toString` gave in an earlier run; what cannot be read is observed anew
+   * @param stored what `changes` gave in an earlier run; what cannot be read is observed anew
    * @param now wall clock, ms since 1970 UTC
    */
   constructor(stored: string | null, now: () => number) {
@@ -77,12 +76,13 @@ export class Host {
     this.#notes = { ...this.#notes, pipelining: false }
   }
 
+  /** Remembered in this run alone: without CAPA nothing is known of UTF8, UIDL and PIPELINING, and it may have been load. */
   get answersCapa(): boolean {
-    return this.#notes.capa
+    return this.#answersCapa
   }
 
   hangsOnCapa(): void {
-    this.#notes = { ...this.#notes, capa: false }
+    this.#answersCapa = false
   }
 
   /** Counts one of the first messages. */
@@ -107,9 +107,12 @@ export class Host {
     return seen >= JUDGED_AFTER && longer > many && shorter > many
   }
 
-  /** To be called in a session with mail, before its first listing. Asks once. */
+  /**
+   * To be called in a session with mail, before its first listing. Asks once, and not where there is one message: then a
+   * whole listing looks much like an answer about it.
+   */
   async probe(client: Pop3Client, messages: number): Promise<void> {
-    if (this.#probed) return
+    if (this.#probed || messages < 2) return
     this.listing = await client.probeNumbered(messages)
     this.#probed = true
   }

@@ -15,7 +15,8 @@ export interface JudgeOptions {
   readonly mailbox: string
   readonly deletions: Deletions
   readonly keeper: Keeper
-  readonly onUidlReset: 'stop' | 'continue'
+  /** Is it still to be found out whether all unique-ids are new? */
+  readonly checkReset: boolean
 }
 
 export interface Judgement {
@@ -23,21 +24,29 @@ export interface Judgement {
   readonly givenUp: ReadonlySet<string>
   /** The look does not count yet: it is to be repeated after so long. */
   readonly lookAgainMs: number | undefined
+  /** Messages were read that nobody answers for: the session must be closed without QUIT, and the look repeated. */
+  readonly mustClose: boolean
 }
 
 /** Of a look that is not complete. */
-export const NOTHING_JUDGED: Judgement = { givenUp: new Set(), lookAgainMs: undefined }
+export const NOTHING_JUDGED: Judgement = {
+  givenUp: new Set(),
+  lookAgainMs: undefined,
+  mustClose: false,
+}
 
 /** @throws LedgerError MAILDRAIN_LEDGER_UIDL_RESET, before anything is written */
 export async function judge(options: JudgeOptions): Promise<Judgement> {
-  const { client, look, plan, hasUidl, mailbox, deletions, keeper, onUidlReset } = options
-  if (onUidlReset === 'stop' && (await look.isReset(client))) throw uidlReset(mailbox)
+  const { client, look, plan, hasUidl, mailbox, deletions, keeper, checkReset } = options
+  const reset = checkReset ? await look.isReset(client) : 'no'
+  if (reset === 'yes') throw uidlReset(mailbox)
+  if (reset !== 'no') return { ...NOTHING_JUDGED, mustClose: true }
   const still = hasUidl ? await look.settle() : []
   const lookAgainMs = deletions.lookAgainAfter(still)
   if (lookAgainMs !== undefined) return { ...NOTHING_JUDGED, lookAgainMs }
   const givenUp = await deletions.settle(still)
   if (hasUidl) keeper.vanish(({ item }) => plan.lists(item))
-  return { givenUp, lookAgainMs }
+  return { ...NOTHING_JUDGED, givenUp }
 }
 
 const uidlReset = (mailbox: string): LedgerError =>

@@ -1,6 +1,7 @@
 /** A session's complete listing: sizes first, then unique-ids, each told to the plan and the look as it streams by. */
 import { Pop3ReplyError } from '../../errors.ts'
 import type { Pop3Client } from '../../pop3/index.ts'
+import type { Host } from './host.ts'
 import type { Look } from './look.ts'
 import type { WorkPlan } from './work.ts'
 
@@ -18,7 +19,7 @@ export interface Listing {
 export async function list(
   client: Pop3Client,
   messages: number,
-  into: { readonly look: Look; readonly plan: WorkPlan },
+  into: { readonly look: Look; readonly plan: WorkPlan; readonly host: Host },
 ): Promise<Listing> {
   const sizes = new Uint32Array(messages + 1)
   const listed = new Uint8Array(messages + 1)
@@ -45,8 +46,9 @@ export async function list(
     )
     return { hasUidl: true, named }
   } catch (error) {
-    // A server that announces UIDL and fails has a bad moment; only one that does not announce it has none.
-    if (!(error instanceof Pop3ReplyError) || client.capabilities.uidl) throw error
+    // A server that announces UIDL, or has just answered it, and fails has a bad moment; only one that does not announce it has none.
+    const known = client.capabilities.uidl || into.host.listing.uidl
+    if (!(error instanceof Pop3ReplyError) || known) throw error
   }
   for (let n = 1; n <= messages; n += 1) consider(n, null)
   return { hasUidl: false, named }

@@ -7,7 +7,7 @@ import type { Pop3Client } from '../../pop3/index.ts'
 import type { SourceContext } from '../source.ts'
 import type { Doubt } from './in-doubt.ts'
 import type { RunState } from './run-state.ts'
-import { UidlReset } from './uidl-reset.ts'
+import { type ResetVerdict, UidlReset } from './uidl-reset.ts'
 
 const COMMIT_CHUNK = 500
 
@@ -39,9 +39,9 @@ export class Look {
   }
 
   /** Of a complete listing, before `settle`: are all unique-ids new, and the messages the old ones? */
-  async isReset(client: Pop3Client): Promise<boolean> {
+  async isReset(client: Pop3Client): Promise<ResetVerdict> {
     const before = this.#before
-    if (before === undefined || this.#reset === undefined) return false
+    if (before === undefined || this.#reset === undefined) return 'no'
     return this.#reset.happened(client, before.size, this.#entries(before))
   }
 

@@ -68,6 +68,8 @@ export class Session {
     this.#signal = AbortSignal.any([options.context.signal, this.#closed.signal])
     this.#echo = new Echo({
       ...{ host: options.host, ask: (item) => this.#speaksOf(item) },
+      // Where replies came apart: twice at the same message, and it is set aside.
+      blame: (item) => (this.stalledAt ??= item),
       fail: (error) => this.#fail(error),
     })
     options.client.onClose((error) => this.#closed.abort(error ?? disconnected()))
@@ -231,15 +233,17 @@ export class Session {
     this.#echo.hold({
       ...{ ticket, item },
       release: () => {
-        this.#received(item, collector, push)
+        // What fails here must not keep those behind it waiting.
+        try {
+          this.#received(item, collector, push)
+        } catch (error) {
+          this.#giveBack(item, collector)
+          this.#fail(error)
+        }
         this.#updateStarved()
         this.#wake?.()
       },
-      discard: () => {
-        // The first that was not bound is the one at which replies came apart: twice so, and it is set aside.
-        this.stalledAt ??= item
-        this.#giveBack(item, collector)
-      },
+      discard: () => this.#giveBack(item, collector),
     })
   }
 

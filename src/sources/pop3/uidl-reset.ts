@@ -13,8 +13,11 @@ import type { Pop3Client } from '../../pop3/index.ts'
 const FEWEST = 20
 /** Share of unknown messages, of missing ones, and of sizes that are found again. */
 const NEARLY_ALL = 0.9
-/** Messages that are read to be sure. */
+/** Messages that are read to be sure, none of them large. */
 const SAMPLES = 3
+const SAMPLE_OCTETS = 1024 * 1024
+
+export type ResetVerdict = 'no' | 'yes' | 'no, but messages were read'
 
 interface Listed {
   readonly n: number
@@ -38,11 +41,13 @@ export class UidlReset {
     if (known) return
     this.#unknown += 1
     this.#sizes.set(message.octets, (this.#sizes.get(message.octets) ?? 0) + 1)
-    if (this.#samples.length < SAMPLES) this.#samples.push(message)
+    const small = message.octets <= SAMPLE_OCTETS
+    if (small && this.#samples.length < SAMPLES) this.#samples.push(message)
   }
 
   /**
-   * To be asked after a complete listing, in the reading phase of its session.
+   * To be asked after a complete listing, in the reading phase of its session. Where messages were read for it, that session
+   * must not QUIT: nobody answers for them (G2).
    * @param missing entries whose unique-id was not listed; the iterable is gone through once
    * @param count of these unique-ids
    */
@@ -50,17 +55,17 @@ export class UidlReset {
     client: Pop3Client,
     count: number,
     missing: Iterable<LedgerEntry>,
-  ): Promise<boolean> {
-    if (this.#listed < FEWEST || this.#expected < FEWEST) return false
+  ): Promise<ResetVerdict> {
+    if (this.#listed < FEWEST || this.#expected < FEWEST) return 'no'
     if (this.#unknown < NEARLY_ALL * this.#listed || count < NEARLY_ALL * this.#expected)
-      return false
+      return 'no'
     const { found, hashes } = this.#compare(missing)
-    if (found < NEARLY_ALL * Math.min(this.#unknown, count)) return false
+    if (found < NEARLY_ALL * Math.min(this.#unknown, count)) return 'no'
     for (const sample of this.#samples) {
       const digest = await digestOf(client, sample)
-      if (digest !== undefined && hashes.has(digest)) return true
+      if (digest !== undefined && hashes.has(digest)) return 'yes'
     }
-    return false
+    return this.#samples.length > 0 ? 'no, but messages were read' : 'no'
   }
 
   /** How many sizes are found again, and the hashes that a sample may have. */

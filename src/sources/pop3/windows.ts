@@ -82,3 +82,9 @@ export class Windows {
     return uidl !== null && this.#options.inDoubt.hasUidl(uidl)
   }
 }
+
+/** What was taken off the beginning, and what follows it. */
+export async function* chained<T>(first: T, others: AsyncIterable<T>): AsyncGenerator<T> {
+  yield first
+  yield* others
+}

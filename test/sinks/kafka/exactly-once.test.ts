@@ -5,6 +5,7 @@ import {
   kafkaConfig,
   producerConfig,
 } from '../../../src/sinks/kafka/kafkajs-client.ts'
+import type { KafkaSink } from '../../../src/sinks/kafka/sink.ts'
 import { kafkaSinkOptions } from '../../../src/sinks/kafka/options.ts'
 import { batchOf, inTopic, messages, openSink, persist } from '../../support/kafka-sinks.ts'
 import { rawMessage } from '../../support/messages.ts'
@@ -182,6 +183,20 @@ describe('G11: an owner that was pushed aside and comes back', () => {
       retryable: false,
     })
     expect(inTopic(broker)).toEqual(['uid-0', 'uid-1', 'uid-2'])
+  })
+
+  it('of two newcomers the later one owns, also where the earlier reads both words at once', async () => {
+    const broker = new ModelBroker()
+    const first = await openSink(broker)
+    await first.close()
+    let later: KafkaSink | undefined
+    broker.beforeRead = async () => {
+      broker.beforeRead = () => undefined
+      later = await openSink(broker)
+    }
+    await expect(openSink(broker)).rejects.toMatchObject({ code: 'MAILDRAIN_SINK_FENCED' })
+    await later?.write(batchOf(...messages(2)))
+    expect(inTopic(broker)).toEqual(['uid-0', 'uid-1'])
   })
 
   it('writes nothing twice where a new leader, whose high watermark lags, hides that word', async () => {

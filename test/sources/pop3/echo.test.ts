@@ -1,5 +1,8 @@
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { LedgerError } from '../../../src/errors.ts'
+import { unfetchedKey } from '../../../src/identity.ts'
+import { silentLogger } from '../../../src/logger.ts'
 import { Echo } from '../../../src/sources/pop3/echo.ts'
 import type { WorkItem } from '../../../src/sources/pop3/work.ts'
 import { drainInto, serve, smallMessage, texts, delivered } from '../../support/drains.ts'
@@ -16,6 +19,7 @@ function issue(count: number, answer: (n: number) => boolean | undefined, bound 
   const released: number[] = []
   const discarded: number[] = []
   const failures: unknown[] = []
+  const blamed: number[] = []
   const echo = new Echo({
     ask: ({ n }) => {
       asked.push(n)
@@ -23,6 +27,7 @@ function issue(count: number, answer: (n: number) => boolean | undefined, bound 
     },
     host,
     fail: (error) => failures.push(error),
+    blame: ({ n }) => blamed.push(n),
   })
   for (let n = 1; n <= count; n += 1) {
     let ticket = 0
@@ -35,7 +40,7 @@ function issue(count: number, answer: (n: number) => boolean | undefined, bound 
     )
     ticket = echo.issued(item(n), handled)
   }
-  return { echo, host, asked, released, discarded, failures }
+  return { echo, host, asked, released, discarded, failures, blamed }
 }
 
 const settled = () => new Promise((resolve) => setImmediate(resolve))
@@ -65,7 +70,10 @@ describe('G9: an echo', () => {
   it('binds each message by itself after a doubt', async () => {
     const { host } = issue(0, () => true)
     host.doubtful = true
-    const echo = new Echo({ ask: () => Promise.resolve(true), host, fail: () => undefined })
+    const echo = new Echo({
+      ...{ ask: () => Promise.resolve(true), host },
+      ...{ fail: () => undefined, blame: () => undefined },
+    })
     const released: number[] = []
     const hold = { item: item(1), release: () => released.push(1), discard: () => undefined }
     const ticket = echo.issued(item(1), Promise.resolve())
@@ -75,9 +83,10 @@ describe('G9: an echo', () => {
   })
 
   it('that does not match ends the session, and nothing goes on', async () => {
-    const { echo, released, failures } = issue(16, () => false)
+    const { echo, released, failures, blamed } = issue(16, () => false)
     await settled()
     expect(failures).toMatchObject([{ code: 'MAILDRAIN_POP3_DESYNC', retryable: true }])
+    expect(blamed).toEqual([1])
     expect(released).toEqual([])
     echo.discard()
     expect(echo.held).toBe(0)
@@ -126,6 +135,39 @@ describe('G9: a drain', () => {
     for (const { value } of sink.records)
       expect(value.raw.toString('latin1')).toContain(`number ${value.uidl?.slice(4)}\r\n`)
   })
+
+  it('accuses the message at which the connection ends, and none that only waited for its echo', async () => {
+    const server = await serve(100, {
+      behaviour: { cutMessages: (index) => (index === 45 ? 10 : undefined) },
+    })
+    const accused = new Set<unknown>()
+    const warn = (fields: object, message: string) => {
+      if (message === 'message could not be read whole' && 'uidl' in fields)
+        accused.add(fields.uidl)
+    }
+    const receipt = await drainInto(server, new MemorySink(), { log: { ...silentLogger, warn } })
+    expect(receipt).toMatchObject({ delivered: 99, kept: 1, verifiedGone: 99 })
+    expect([...accused]).toEqual(['uid-45'])
+  })
+
+  it.each(['uid-5', 'uid-3'])(
+    'ends when the ledger cannot be read about %s, and does not wait for ever',
+    async (uidl) => {
+      const server = await serve(20, {
+        behaviour: { shortMessages: (index) => (index === 5 ? 10 : undefined) },
+      })
+      const sink = new MemorySink()
+      const get = sink.ledger.get.bind(sink.ledger)
+      const broken = unfetchedKey(uidl, smallMessage(5).octets)
+      sink.ledger.get = (key) => {
+        if (key === broken) throw new LedgerError('MAILDRAIN_LEDGER_DAMAGED', 'damaged')
+        return get(key)
+      }
+      await expect(drainInto(server, sink)).rejects.toMatchObject({
+        code: 'MAILDRAIN_LEDGER_DAMAGED',
+      })
+    },
+  )
 
   it('reads one message at a time where the server does not answer by number', async () => {
     const whole = (verb: string, argument: string) =>

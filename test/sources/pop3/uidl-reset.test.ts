@@ -33,6 +33,25 @@ describe('case 105: a server that gives all mail new unique-ids', () => {
     expect(sink.records).toHaveLength(80)
   })
 
+  it('G2: what was read to find out is not removed by QUIT where QUIT removes what was read', async () => {
+    const large = (letter: string) => (index: number) => letter.repeat(index === 1 ? 4000 : 9)
+    const server = await serve(40, {}, large('a'))
+    const sink = new MemorySink()
+    await drainInto(server, sink, { deletion: 'keep' })
+    const other = await serve(
+      40,
+      {
+        capabilities: { expire: '0' },
+        behaviour: { uidlOf: (index) => `other-${index}`, quitRemovesRead: true },
+      },
+      large('b'),
+    )
+    const mailboxId = `user@127.0.0.1:${server.port}`
+    const receipt = await drainInto(other, sink, { maxMessageBytes: 2000, source: { mailboxId } })
+    expect(receipt).toMatchObject({ delivered: 39, kept: 1, verifiedGone: 39 })
+    expect(other.remainingIndexes()).toEqual([1])
+  })
+
   it('is not seen in a mailbox that was emptied and has filled again with mail of the same sizes', async () => {
     const server = await serve(40, {}, (index) => `${index}`.padStart(9, 'a'))
     const sink = new MemorySink()

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Pop3Server } from '../../../src/testing/index.ts'
-import { delivered, drainInto, serve, texts } from '../../support/drains.ts'
+import { delivered, drainInto, serve, smallMessage, texts } from '../../support/drains.ts'
 import { MemorySink } from '../../support/memory-sink.ts'
 
 const source = { windowMessages: 10, sessionMessages: 20 }
@@ -94,6 +94,22 @@ describe('G9: listings window by window', () => {
     expect(receipt).toMatchObject({ delivered: 40, filtered: 5, deleted: 40, verifiedGone: 40 })
     expect(server.remaining()).toBe(5)
     expect(complete(server)).toBeGreaterThan(0)
+  })
+
+  it('new mail that never ends is drained three times more, and then left', async () => {
+    const server = await serve(10)
+    let added = 0
+    let last = 0
+    const receipt = await drainInto(server, new MemorySink(), {
+      onProgress: ({ sessions, phase }) => {
+        if (phase !== 'deleting' || sessions === last) return
+        last = sessions
+        added += 1
+        server.add(smallMessage(100 + added))
+      },
+    })
+    expect(added).toBe(4)
+    expect(receipt).toMatchObject({ delivered: 13, remaining: 1 })
   })
 
   it('a session that is lost is followed by a complete look', async () => {
