@@ -18,7 +18,7 @@ const BUSY: readonly ErrorCode[] = [
   'MAILDRAIN_POP3_QUOTA',
 ]
 
-/** Attempts in a row that brought nothing. */
+/** Sessions in a row that ended before anything came of them. */
 const CAUTIOUS_AFTER = 3
 
 export class Connector {
@@ -30,8 +30,8 @@ export class Connector {
   #lastLogin = -Infinity
   #loginDelayMs = 0
   readonly #host: Host
-  /** Sessions end before anything comes of them: one command at a time may help (o2.pl). */
-  #cautious = false
+  /** Sessions that ended before anything came of them: one command at a time may help (o2.pl). */
+  #fruitless = 0
   #introduced = false
   readonly #warned = new Set<string>()
 
@@ -45,6 +45,7 @@ export class Connector {
   progressed(): void {
     this.#failingSince = undefined
     this.#attempt = 0
+    if (this.#fruitless < CAUTIOUS_AFTER) this.#fruitless = 0
   }
 
   /** Connects and logs in; throws when patience is over or trying again cannot help. */
@@ -53,13 +54,18 @@ export class Connector {
       try {
         return await this.#tryOpen()
       } catch (error) {
-        await this.failed(error)
+        await this.#wait(error)
       }
     }
   }
 
-  /** Waits before the next try; throws the error when there is to be none. */
+  /** A session failed. Waits before the next one; throws the error when there is to be none. */
   async failed(error: unknown): Promise<void> {
+    this.#fruitless += 1
+    await this.#wait(error)
+  }
+
+  async #wait(error: unknown): Promise<void> {
     const { clock, random, log, signal } = this.#context
     signal.throwIfAborted()
     if (!(error instanceof MaildrainError) || !error.retryable) throw error
@@ -67,7 +73,6 @@ export class Connector {
     const now = clock.monotonic()
     this.#failingSince ??= now
     this.#attempt += 1
-    if (this.#attempt >= CAUTIOUS_AFTER && this.#everLoggedIn) this.#cautious = true
     const { openPatienceMs, retryPatienceMs, retryInitialMs } = this.#options
     const patient = this.#everLoggedIn || BUSY.includes(error.code)
     const patienceMs = patient ? retryPatienceMs : openPatienceMs
@@ -118,7 +123,7 @@ export class Connector {
     const own = Object.entries(this.#options).filter(([name]) => name in pop3ClientOptions.shape)
     return {
       ...(Object.fromEntries(own) as unknown as Pop3ClientOptions),
-      ...(this.#host.doubtful || this.#cautious ? { pipelining: 'off' } : {}),
+      ...(this.#host.doubtful || this.#fruitless >= CAUTIOUS_AFTER ? { pipelining: 'off' } : {}),
       ...(this.#host.answersCapa ? {} : { capa: 'off' }),
     }
   }

@@ -183,6 +183,26 @@ describe('G9: a drain', () => {
     expect(asked).toHaveLength(1)
   })
 
+  it('still reads many at a time after the server was away for a while', async () => {
+    const server = await serve(200, {
+      behaviour: {
+        dropAfterCommands: (session) => (session === 1 ? 30 : undefined),
+        greeting: (session) => (session > 1 && session < 8 ? '-ERR back soon' : undefined),
+        delayMs: 1,
+      },
+    })
+    const { port, most, forget } = await watchRetrs(server.port)
+    server.setBehaviour({
+      greeting: (session) => {
+        if (session === 8) forget()
+        return session > 1 && session < 8 ? '-ERR back soon' : undefined
+      },
+    })
+    const receipt = await drainInto(server, new MemorySink(), { source: { port } })
+    expect(receipt).toMatchObject({ verifiedGone: 200 })
+    expect(most()).toBeGreaterThan(5)
+  })
+
   it('reads many at a time where it does', async () => {
     const server = await serve(40, { behaviour: { delayMs: 1 } })
     const { port, most } = await watchRetrs(server.port)
@@ -192,7 +212,9 @@ describe('G9: a drain', () => {
 })
 
 /** A proxy that counts the RETRs of which the server has not ended the reply. */
-async function watchRetrs(target: number): Promise<{ port: number; most: () => number }> {
+async function watchRetrs(
+  target: number,
+): Promise<{ port: number; most: () => number; forget: () => void }> {
   let [open, most] = [0, 0]
   const proxy = createServer((client) => {
     const server = connect(target, '127.0.0.1')
@@ -211,5 +233,5 @@ async function watchRetrs(target: number): Promise<{ port: number; most: () => n
   })
   await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => void proxy.close())
-  return { port: (proxy.address() as AddressInfo).port, most: () => most }
+  return { port: (proxy.address() as AddressInfo).port, most: () => most, forget: () => (most = 0) }
 }
