@@ -204,11 +204,13 @@ export class Pop3Run {
   ): Promise<Judgement> {
     if (!seen.complete) return NOTHING_JUDGED
     const checkReset = this.#options.onUidlReset === 'stop' && !this.#resetChecked
-    this.#resetChecked = true
-    return judge({
+    const judged = await judge({
       ...{ client, ...seen, mailbox: this.#mailbox, checkReset },
       ...{ deletions: this.#deletions, keeper: this.#keeper },
     })
+    // Not before: a connection lost while the samples were read has answered nothing.
+    this.#resetChecked = true
+    return judged
   }
 
   /** STAT 0: some servers answer so when they fail to open the mailbox (James), so one such session proves nothing. */
