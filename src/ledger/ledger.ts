@@ -43,6 +43,20 @@ export interface LedgerEntry {
   readonly goneAt: number | null
 }
 
+/** Entries that are not `gone`, in numbers. */
+export interface Standing {
+  /** Message-numbers that they answer for, copies included. */
+  readonly numbers: number
+  /** Entries that say the message is durable, `undeletable` among them. */
+  readonly delivered: number
+  readonly deadLettered: number
+  readonly filtered: number
+  /** Kept for any other reason. */
+  readonly kept: number
+  /** Of the filtered and kept: those that are to be tried again now. */
+  readonly undecided: number
+}
+
 /** Reads only: changes travel in batches (`Sink.write`), so that they commit with the data. */
 export interface Ledger {
   /** All entries under this UIDL, in any state. */
@@ -59,6 +73,13 @@ export interface Ledger {
   goneBefore(time: number): Iterable<string>
   /** How many entries, whatever their state. */
   readonly size: number
+  /**
+   * What stands of earlier runs, counted without going through the entries one by one; absent where that cannot be had
+   * cheaply: then a mailbox that keeps its mail is listed in full each time.
+   * @param fingerprint of the configuration that decides now
+   * @param before wall clock, ms since 1970 UTC: what was kept later is not tried again
+   */
+  standing?(fingerprint: string, before: number): Standing
   /** What earlier runs observed of the mail server, as `Batch.host` gave it; null or absent where nothing is kept. */
   readonly host?: string | null
 }
@@ -72,6 +93,11 @@ export function saysDurable(entry: LedgerEntry): boolean {
   return state === 'delivered' || state === 'deadLettered' || entry.reason === 'undeletable'
 }
 
+/** Of a ledger that does not count: something is always undecided. */
+const UNCOUNTED: Standing = {
+  ...{ numbers: 0, delivered: 0, deadLettered: 0, filtered: 0, kept: 0, undecided: 1 },
+}
+
 /** A ledger that is not open yet, for those who are made before it is and ask it after. */
 export function lateLedger(opened: () => Ledger): Ledger {
   return {
@@ -80,6 +106,7 @@ export function lateLedger(opened: () => Ledger): Ledger {
     holds: (entry) => opened().holds(entry),
     present: () => opened().present(),
     goneBefore: (time) => opened().goneBefore(time),
+    standing: (fingerprint, before) => opened().standing?.(fingerprint, before) ?? UNCOUNTED,
     get size() {
       return opened().size
     },

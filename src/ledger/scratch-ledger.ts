@@ -42,6 +42,7 @@ export function openScratchLedger(options: ScratchLedgerOptions): ScratchLedger 
     holds: (entry) => table.holds(entry),
     present: () => table.present(),
     goneBefore: (time) => table.goneBefore(time),
+    standing: (fingerprint, before) => table.standing(fingerprint, before),
     get size() {
       return table.size
     },

@@ -1,5 +1,5 @@
 import { BatchError, type MaildrainError } from '../../src/errors.ts'
-import type { Ledger, LedgerEntry } from '../../src/ledger/ledger.ts'
+import { type Ledger, type LedgerEntry, type Standing, saysDurable } from '../../src/ledger/ledger.ts'
 import type { Batch, Durability, Sink, SinkRecord } from '../../src/sinks/sink.ts'
 
 /** A ledger in memory, with the same answers as the real ones. */
@@ -24,6 +24,22 @@ export class MemoryLedger implements Ledger {
   *goneBefore(time: number): Iterable<string> {
     for (const entry of this.entries.values())
       if (entry.goneAt !== null && entry.goneAt < time) yield entry.key
+  }
+  standing(fingerprint: string, before: number): Standing {
+    const entries = [...this.present()]
+    const kept = entries.filter(({ state }) => state === 'kept')
+    const filtered = kept.filter(({ reason }) => reason === 'filtered').length
+    return {
+      numbers: entries.reduce((sum, { copies }) => sum + 1 + copies, 0),
+      delivered: entries.filter(
+        ({ state, reason }) => state === 'delivered' || reason === 'undeletable',
+      ).length,
+      deadLettered: entries.filter(({ state }) => state === 'deadLettered').length,
+      filtered,
+      kept: kept.filter((entry) => !saysDurable(entry)).length - filtered,
+      undecided: kept.filter((entry) => entry.at < before && entry.fingerprint !== fingerprint)
+        .length,
+    }
   }
   get size(): number {
     return this.entries.size

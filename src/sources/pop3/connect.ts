@@ -28,7 +28,9 @@ export class Connector {
   #attempt = 0
   #everLoggedIn = false
   #lastLogin = -Infinity
-  #loginDelayMs = 0
+  #connectedAt = 0
+  /** What the server wants between two logins (RFC 2449 section 6.5), ms. */
+  loginDelayMs = 0
   readonly #host: Host
   /** Sessions that ended before anything came of them: one command at a time may help (o2.pl). */
   #fruitless = 0
@@ -39,6 +41,11 @@ export class Connector {
     this.#options = options
     this.#context = context
     this.#host = host
+  }
+
+  /** Monotonic clock when the last connection was begun, ms. */
+  get connectedAt(): number {
+    return this.#connectedAt
   }
 
   /** Something came of a session: patience begins anew. */
@@ -87,8 +94,9 @@ export class Connector {
 
   async #tryOpen(): Promise<Pop3Client> {
     const { clock, signal } = this.#context
-    const early = this.#lastLogin + this.#loginDelayMs - clock.monotonic()
+    const early = this.#lastLogin + this.loginDelayMs - clock.monotonic()
     if (early > 0) await sleep(clock, early, signal)
+    this.#connectedAt = clock.monotonic()
     const client = await Pop3Client.connect(this.#clientOptions(), {
       ...{ clock, signal, onWarning: (warning: string) => this.#warn(warning) },
     })
@@ -102,7 +110,7 @@ export class Connector {
     this.#everLoggedIn = true
     this.#introduce(client)
     this.#lastLogin = clock.monotonic()
-    this.#loginDelayMs = (client.capabilities.loginDelaySeconds ?? 0) * 1000
+    this.loginDelayMs = (client.capabilities.loginDelaySeconds ?? 0) * 1000
     return client
   }
 

@@ -2,9 +2,10 @@
  * Byte-identical messages under one UIDL are one message: written once, every number deleted (G6). The ledger's entry
  * counts the further numbers.
  */
-import type { LedgerEntry } from '../../ledger/ledger.ts'
+import { type LedgerEntry, saysDurable } from '../../ledger/ledger.ts'
 import type { RawMessage } from '../../message.ts'
 import type { Verdict } from '../../pipeline/delivery.ts'
+import { PackedSet } from '../../packed-set.ts'
 import type { SourceContext } from '../source.ts'
 import type { Tally } from './tally.ts'
 import type { WorkItem } from './work.ts'
@@ -20,11 +21,14 @@ export class Copies {
   readonly #context: SourceContext
   readonly #tally: Tally
   readonly #originals = new Map<string, Original>()
+  /** Met once and durable: forgotten but for a hash, because nearly all messages are; the ledger knows for sure. */
+  readonly #durable: PackedSet
   #raising: Promise<unknown> = Promise.resolve()
 
   constructor(context: SourceContext, tally: Tally) {
     this.#context = context
     this.#tally = tally
+    this.#durable = new PackedSet(context.random)
   }
 
   /**
@@ -32,7 +36,7 @@ export class Copies {
    * ledger counts the copy. False when this is the first: its verdict must be told by `settle`.
    */
   join(message: RawMessage, item: WorkItem, settled: (verdict: Verdict) => void): boolean {
-    const original = this.#originals.get(message.key)
+    const original = this.#originals.get(message.key) ?? this.#recall(message.key)
     if (original === undefined) {
       const first: Original = { verdict: undefined, numbers: 1, waiting: [] }
       this.#originals.set(message.key, first)
@@ -55,6 +59,19 @@ export class Copies {
     if (original.numbers > 1 && original.waiting.length === 0)
       this.#raise(key, original.numbers, verdict, () => undefined)
     for (const answer of original.waiting.splice(0)) answer(verdict)
+    const durable = verdict.kind === 'delivered' || verdict.kind === 'alreadyDelivered'
+    if (!durable || original.numbers > 1) return
+    this.#originals.delete(key)
+    this.#durable.add(key)
+  }
+
+  /** A hash alone must never answer for a message: it would be deleted and never have been written. */
+  #recall(key: string): Original | undefined {
+    const entry = this.#durable.has(key) ? this.#context.ledger.get(key) : undefined
+    if (entry === undefined || !saysDurable(entry)) return undefined
+    const original: Original = { verdict: { kind: 'alreadyDelivered' }, numbers: 1, waiting: [] }
+    this.#originals.set(key, original)
+    return original
   }
 
   #skippedBefore(key: string, first: Original): void {

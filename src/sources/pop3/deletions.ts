@@ -22,6 +22,9 @@ export class Deletions {
   #stopped = false
   /** Deletions in doubt when the last look began. */
   #expected = 0
+  /** Numbers that should be left of what the last session saw, by STAT less DELE; undefined when that is not known. */
+  #atMost: number | undefined
+  #allGone = false
 
   constructor(
     context: SourceContext,
@@ -40,9 +43,20 @@ export class Deletions {
     return this.#stopped
   }
 
-  /** To be called before a look, which removes what is gone. */
-  expect(): void {
+  /** A session that saw so many numbers went to QUIT with so many DELEs. */
+  quit(messages: number, deleted: number): void {
+    if (deleted > 0) this.#atMost = messages - deleted
+  }
+
+  /** Is the mailbox smaller by all that the last session has deleted? @param messages count of STAT */
+  count(messages: number): boolean {
+    return this.#atMost !== undefined && messages <= this.#atMost
+  }
+
+  /** To be called before a look, which removes what is gone. @param messages count of STAT */
+  expect(messages: number): void {
     this.#expected = this.#state.inDoubt.size
+    this.#allGone = this.count(messages)
   }
 
   /**
@@ -50,7 +64,7 @@ export class Deletions {
    * when it counts.
    */
   lookAgainAfter(still: readonly Doubt[]): number | undefined {
-    const answered = still.some((doubt) => doubt.answered)
+    const answered = !this.#allGone && still.some((doubt) => doubt.answered)
     const waitMs = answered ? this.#lookDelaysMs[this.#repeated] : undefined
     this.#repeated = waitMs === undefined ? 0 : this.#repeated + 1
     if (waitMs !== undefined)
@@ -58,10 +72,15 @@ export class Deletions {
     return waitMs
   }
 
-  /** The look counts. Resolves with the unique-ids of messages that were given up now. */
-  async settle(still: readonly Doubt[]): Promise<ReadonlySet<string>> {
+  /** The look counts. Resolves with the unique-ids of messages that were given up now, and how many numbers each answers for. */
+  async settle(still: readonly Doubt[]): Promise<ReadonlyMap<string, number>> {
+    // The mailbox is smaller by all that was deleted: what is listed are other messages under the same unique-ids.
+    if (this.#allGone) {
+      this.#ineffective = 0
+      return new Map()
+    }
     const answered = still.filter((doubt) => doubt.answered)
-    for (const doubt of answered) doubt.rounds += 1
+    const later = answered.map((doubt) => this.#state.inDoubt.stillListed(doubt))
     if (this.#expected > 0)
       this.#ineffective = answered.length === this.#expected ? this.#ineffective + 1 : 0
     if (this.#ineffective >= MAX_INEFFECTIVE && !this.#stopped) {
@@ -71,8 +90,17 @@ export class Deletions {
         'the server accepts DELE and QUIT and deletes nothing: deleting stops',
       )
     }
-    const lost = this.#stopped ? still : still.filter((doubt) => doubt.rounds >= MAX_ROUNDS)
+    const lost = this.#stopped
+      ? [...later, ...still.filter((doubt) => !doubt.answered)]
+      : later.filter((doubt) => doubt.rounds >= MAX_ROUNDS)
     if (lost.length > 0) await this.#keeper.keepUndeletable(lost)
-    return new Set(lost.flatMap((doubt) => doubt.uidl ?? []))
+    return numbersUnder(lost)
   }
+}
+
+function numbersUnder(doubts: readonly Doubt[]): ReadonlyMap<string, number> {
+  const numbers = new Map<string, number>()
+  for (const { uidl, numbers: more } of doubts)
+    if (uidl !== null) numbers.set(uidl, (numbers.get(uidl) ?? 0) + more)
+  return numbers
 }

@@ -26,6 +26,12 @@ const notes = z.strictObject({
   bound: z.number(),
   /** Whole messages among the first that were read, and how their octets compare with the announced ones. */
   sizes: z.strictObject({ seen: z.number(), longer: z.number(), shorter: z.number() }),
+  /** What QUIT was seen to remove. */
+  quit: z.enum(['unknown', 'deleted', 'read']).default('unknown'),
+  /** Wall clock when a complete listing was last gone through, ms since 1970 UTC; 0 = never. */
+  listedAt: z.number().default(0),
+  /** What the session planner has learned. */
+  planner: z.unknown(),
 })
 
 type Notes = z.output<typeof notes>
@@ -33,12 +39,17 @@ type Notes = z.output<typeof notes>
 const NOTHING: Notes = {
   ...{ at: 0, pipelining: true, bound: 0 },
   sizes: { seen: 0, longer: 0, shorter: 0 },
+  ...{ quit: 'unknown', listedAt: 0, planner: undefined },
 }
+
+/** After so long a mailbox that keeps its mail is listed in full again, ms. */
+const LISTED_ANEW_MS = 24 * 60 * 60 * 1000
 
 export class Host {
   readonly #now: () => number
   #notes: Notes
   #written: string
+  #plannerWritten: string | undefined
   /** Which of LIST and UIDL answer by number; nothing is known before `probe`, which each run repeats. */
   listing: NumberedListing = { list: false, uidl: false }
   #probed = false
@@ -51,7 +62,7 @@ export class Host {
   constructor(stored: string | null, now: () => number) {
     this.#now = now
     this.#notes = read(stored, now())
-    this.#written = JSON.stringify({ ...this.#notes, at: 0 })
+    this.#written = this.#comparable(true)
   }
 
   /** An answer about a single number can be had: what is behind it in the line is in step. */
@@ -83,6 +94,39 @@ export class Host {
 
   hangsOnCapa(): void {
     this.#answersCapa = false
+  }
+
+  get quit(): QuitRemoves {
+    return this.#notes.quit
+  }
+
+  /** What QUIT did with a message that was read and not deleted. */
+  quitSeen(removes: 'deleted' | 'read'): void {
+    this.#notes = { ...this.#notes, quit: removes }
+  }
+
+  /** Everything was listed not long ago: until then samples are enough to know what is old. */
+  get listedLately(): boolean {
+    const since = this.#now() - this.#notes.listedAt
+    return since >= 0 && since < LISTED_ANEW_MS
+  }
+
+  listed(): void {
+    this.#notes = { ...this.#notes, listedAt: this.#now() }
+  }
+
+  get planner(): unknown {
+    return this.#notes.planner
+  }
+
+  /** Written with the next change, or by `changes(true)`: a session must not cost a commit for it. */
+  set planner(state: unknown) {
+    this.#notes = { ...this.#notes, planner: state }
+  }
+
+  /** LIST or UIDL of single messages are refused, or answered unlike the listing, whatever is asked: not asked any more. */
+  giveUpEchoes(): void {
+    this.listing = { list: false, uidl: false }
   }
 
   /** Counts one of the first messages. */
@@ -117,13 +161,22 @@ export class Host {
     this.#probed = true
   }
 
-  /** What is to be remembered, when it has changed since the last call; null when not. */
-  changes(): string | null {
-    const comparable = JSON.stringify({ ...this.#notes, at: 0 })
+  /**
+   * What is to be remembered, when it has changed since the last call; null when not.
+   * @param all also what the planner has learned since
+   */
+  changes(all = false): string | null {
+    const comparable = this.#comparable(all)
     if (comparable === this.#written) return null
     this.#written = comparable
     this.#notes = { ...this.#notes, at: this.#now() }
     return JSON.stringify(this.#notes)
+  }
+
+  #comparable(all: boolean): string {
+    const { planner, ...others } = this.#notes
+    if (all) this.#plannerWritten = JSON.stringify(planner)
+    return JSON.stringify([{ ...others, at: 0 }, this.#plannerWritten])
   }
 }
 
@@ -137,12 +190,13 @@ function read(stored: string | null, now: number): Notes {
   }
 }
 
-/** What QUIT removes on this host (RFC 2449 section 6.7); silence counts as the worse. */
+/** What QUIT removes on this host: by option, by EXPIRE (RFC 2449 section 6.7), by what was seen; unknown counts as the worse. */
 export function quitRemoves(
   expireDays: number | null,
   quitDeletes: 'auto' | 'yes' | 'no',
+  observed: QuitRemoves,
 ): QuitRemoves {
   if (quitDeletes !== 'auto') return quitDeletes === 'yes' ? 'read' : 'deleted'
-  if (expireDays === null) return 'unknown'
+  if (expireDays === null) return observed
   return expireDays === 0 ? 'read' : 'deleted'
 }

@@ -1,24 +1,38 @@
 /**
  * Deletions that the server has accepted and no complete look has confirmed yet (G7): +OK to QUIT proves nothing, and a
- * lost reply disproves nothing.
+ * lost reply disproves nothing. Nearly all are alike (one number, QUIT answered, never seen listed again): of those only the
+ * key is remembered, packed; the ledger knows the rest.
  */
+import type { Ledger, LedgerEntry } from '../../ledger/ledger.ts'
+import { PackedSet } from '../../packed-set.ts'
+
 export interface Doubt {
   readonly key: string
   readonly uidl: string | null
   /** Numbers with these bytes that were DELEd in the last session. */
-  numbers: number
+  readonly numbers: number
   /** Was the QUIT of that session answered? Only then does it count that the message is still listed. */
-  answered: boolean
+  readonly answered: boolean
   /** Answered sessions after which it was still listed. */
-  rounds: number
+  readonly rounds: number
 }
 
+type Unusual = Omit<Doubt, 'answered'>
+
 export class InDoubt {
-  readonly #doubts = new Map<string, Doubt>()
-  /** How many doubts there are under each unique-id. */
-  readonly #uidls = new Map<string, number>()
+  readonly #answered: PackedSet
+  readonly #unanswered: PackedSet
+  /** More than one number, or seen listed again: whatever `#answered` and `#unanswered` do not say by themselves. */
+  readonly #unusual = new Map<string, Unusual>()
+  /** Numbers of all doubts. */
+  #numbers = 0
   #verifiedGone = 0
   #givenUp = 0
+
+  constructor(random: () => number) {
+    this.#answered = new PackedSet(random)
+    this.#unanswered = new PackedSet(random)
+  }
 
   /** Numbers confirmed gone. */
   get verifiedGone(): number {
@@ -27,69 +41,88 @@ export class InDoubt {
 
   /** Numbers DELEd in sessions that went to QUIT. */
   get deleted(): number {
-    let open = 0
-    for (const doubt of this.#doubts.values()) open += doubt.numbers
-    return this.#verifiedGone + this.#givenUp + open
+    return this.#verifiedGone + this.#givenUp + this.#numbers
   }
 
   get size(): number {
-    return this.#doubts.size
+    return this.#answered.size + this.#unanswered.size
   }
 
-  all(): readonly Doubt[] {
-    return [...this.#doubts.values()]
+  has(key: string): boolean {
+    return this.#answered.has(key) || this.#unanswered.has(key)
   }
 
-  /** Was a message under this unique-id deleted, and not seen gone yet? */
-  hasUidl(uidl: string): boolean {
-    return this.#uidls.has(uidl)
+  get(key: string, uidl: string | null): Doubt | undefined {
+    const answered = this.#answered.has(key)
+    if (!answered && !this.#unanswered.has(key)) return undefined
+    const plain: Unusual = { key, uidl, numbers: 1, rounds: 0 }
+    return { ...(this.#unusual.get(key) ?? plain), answered }
   }
 
-  get(key: string): Doubt | undefined {
-    return this.#doubts.get(key)
+  /** In the order of the ledger, which may be written to meanwhile. */
+  *of(ledger: Ledger): Iterable<{ readonly doubt: Doubt; readonly entry: LedgerEntry }> {
+    if (this.size === 0) return
+    for (const entry of ledger.present()) {
+      const doubt = this.get(entry.key, entry.uidl)
+      if (doubt !== undefined) yield { doubt, entry }
+    }
   }
 
   /** A session that DELEd these messages went to QUIT. */
   quit(messages: readonly { key: string; uidl: string | null }[], answered: boolean): void {
-    const fresh = new Map<string, Doubt>()
+    const again = new Map<string, number>()
+    const seen = new Set<string>()
+    for (const { key } of messages) {
+      if (seen.has(key)) again.set(key, (again.get(key) ?? 1) + 1)
+      seen.add(key)
+    }
     for (const { key, uidl } of messages) {
-      const doubt = fresh.get(key)
-      if (doubt) doubt.numbers += 1
-      else
-        fresh.set(key, {
-          ...{ key, uidl, numbers: 1, answered },
-          rounds: this.#doubts.get(key)?.rounds ?? 0,
-        })
+      if (!seen.delete(key)) continue
+      const numbers = again.get(key) ?? 1
+      const before = this.#take(key, uidl)
+      this.#put({ key, uidl, numbers, answered, rounds: before?.rounds ?? 0 })
     }
-    for (const [key, doubt] of fresh) {
-      if (!this.#doubts.has(key)) this.#countUidl(doubt, 1)
-      this.#doubts.set(key, doubt)
-    }
+  }
+
+  /** An answered session after which it is still listed. */
+  stillListed(doubt: Doubt): Doubt {
+    this.#take(doubt.key, doubt.uidl)
+    const later = { ...doubt, rounds: doubt.rounds + 1 }
+    this.#put(later)
+    return later
   }
 
   /** A complete look has shown that it is gone. */
   gone(key: string): void {
-    const doubt = this.#take(key)
-    if (!doubt) return
-    this.#verifiedGone += doubt.numbers
+    this.#verifiedGone += this.#take(key, null)?.numbers ?? 0
   }
 
   /** The server keeps it whatever it answers: counted as deleted, never as gone. */
   giveUp(key: string): void {
-    this.#givenUp += this.#take(key)?.numbers ?? 0
+    this.#givenUp += this.#take(key, null)?.numbers ?? 0
   }
 
-  #take(key: string): Doubt | undefined {
-    const doubt = this.#doubts.get(key)
-    this.#doubts.delete(key)
-    if (doubt) this.#countUidl(doubt, -1)
+  /** Changes whenever a doubt does: for those who ask whether anything has changed. */
+  get mark(): string {
+    let rounds = 0
+    for (const doubt of this.#unusual.values()) rounds += doubt.rounds
+    return `${this.#verifiedGone} ${this.deleted} ${rounds}`
+  }
+
+  #put({ key, uidl, numbers, answered, rounds }: Doubt): void {
+    const set = answered ? this.#answered : this.#unanswered
+    set.add(key)
+    this.#numbers += numbers
+    if (numbers > 1 || rounds > 0) this.#unusual.set(key, { key, uidl, numbers, rounds })
+  }
+
+  #take(key: string, uidl: string | null): Doubt | undefined {
+    const doubt = this.get(key, uidl)
+    if (doubt === undefined) return undefined
+    this.#answered.delete(key)
+    this.#unanswered.delete(key)
+    this.#unusual.delete(key)
+    this.#numbers -= doubt.numbers
     return doubt
-  }
-
-  #countUidl({ uidl }: Doubt, change: number): void {
-    if (uidl === null) return
-    const count = (this.#uidls.get(uidl) ?? 0) + change
-    if (count > 0) this.#uidls.set(uidl, count)
-    else this.#uidls.delete(uidl)
   }
 }

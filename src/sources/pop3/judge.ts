@@ -20,8 +20,8 @@ export interface JudgeOptions {
 }
 
 export interface Judgement {
-  /** Unique-ids of messages that the server does not delete. */
-  readonly givenUp: ReadonlySet<string>
+  /** Unique-ids of messages that the server does not delete, and how many numbers each stands for. */
+  readonly givenUp: ReadonlyMap<string, number>
   /** The look does not count yet: it is to be repeated after so long. */
   readonly lookAgainMs: number | undefined
   /** Messages were read that nobody answers for: the session must be closed without QUIT, and the look repeated. */
@@ -30,7 +30,7 @@ export interface Judgement {
 
 /** Of a look that is not complete. */
 export const NOTHING_JUDGED: Judgement = {
-  givenUp: new Set(),
+  givenUp: new Map(),
   lookAgainMs: undefined,
   mustClose: false,
 }

@@ -7,6 +7,7 @@ import type { KeptReason, LedgerEntry } from '../../ledger/ledger.ts'
 import type { SourceContext } from '../source.ts'
 import type { Doubt } from './in-doubt.ts'
 import { type RunState, SUSPECT_ATTEMPTS, type Suspect } from './run-state.ts'
+import type { Outcome } from './tally.ts'
 import type { Oversize, Skipped, WorkPlan } from './work.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
@@ -29,18 +30,25 @@ export class Keeper {
       await this.#context.commit([], keys.slice(i, i + FORGET_CHUNK))
   }
 
-  /** Counts what the plan steps over, and keeps what is over the limit. */
+  /** Keeps what is over the limit. */
   async settlePlan(plan: WorkPlan): Promise<void> {
-    for (const skipped of plan.delivered)
-      this.#state.count(skipped.entry.key, 'alreadyDelivered', skipped.entry.listedOctets)
-    for (const skipped of plan.kept) this.#countKept(skipped)
-    for (const oversize of plan.oversize) await this.#keepOversize(oversize)
+    for (const oversize of plan.oversize.splice(0)) await this.#keepOversize(oversize)
+  }
+
+  /** Counts what is stepped over, unless it was counted with all that stands of earlier runs. */
+  skipped({ entry, why }: Skipped): void {
+    if (this.#state.standingBefore !== undefined && entry.at < this.#state.standingBefore) return
+    const { key, listedOctets } = entry
+    this.#state.count(
+      key,
+      why === 'delivered' ? 'alreadyDelivered' : outcomeOf(entry),
+      listedOctets,
+    )
   }
 
   /** After a session: what grew past the limit, and what was short or refused too often, at RETR or at DELE. */
   async settleSession(): Promise<void> {
     const undeletable = this.#state.refused.takeHopeless()
-    this.#state.inDoubt.quit(undeletable, true)
     if (undeletable.length > 0) await this.keepUndeletable(undeletable)
     for (const oversize of this.#state.grown.splice(0)) await this.#keepOversize(oversize)
     for (const suspect of this.#state.suspects.values())
@@ -63,6 +71,7 @@ export class Keeper {
     const entries: LedgerEntry[] = []
     for (const doubt of doubts) {
       this.#state.inDoubt.giveUp(doubt.key)
+      this.#state.undeletable += doubt.numbers
       const entry = ledger.get(doubt.key)
       if (entry === undefined) continue
       const attempts = entry.attempts + doubt.rounds
@@ -74,16 +83,6 @@ export class Keeper {
       )
     }
     await this.#context.commit(entries)
-  }
-
-  #countKept({ entry }: Skipped): void {
-    const outcome =
-      entry.state === 'deadLettered'
-        ? 'deadLettered'
-        : entry.reason === 'filtered'
-          ? 'filtered'
-          : 'kept'
-    this.#state.count(entry.key, outcome, entry.listedOctets)
   }
 
   async #keepOversize(oversize: Oversize): Promise<void> {
@@ -129,4 +128,9 @@ export class Keeper {
     await this.#context.commit([entry])
     return key
   }
+}
+
+function outcomeOf({ state, reason }: LedgerEntry): Outcome {
+  if (state === 'deadLettered') return 'deadLettered'
+  return reason === 'filtered' ? 'filtered' : 'kept'
 }

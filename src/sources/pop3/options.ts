@@ -13,9 +13,19 @@ export const pop3SourceOptions = pop3ClientOptions.extend({
   sessionMessages: z
     .int()
     .min(1)
-    .default(5000)
+    .default(100_000)
+    .describe('Messages read and deleted in one session at most; sessions are planned below it.'),
+  sessionBytes: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('Octets after which a session asks for no further mail; no bound unless given.'),
+  sessionSeconds: z
+    .number()
+    .positive()
+    .optional()
     .describe(
-      'Messages read and deleted in one session at most; halved after a session that was lost.',
+      'Seconds of reading after which a session asks for no further mail; no bound unless given.',
     ),
   listing: z
     .enum(['auto', 'full'])

@@ -10,9 +10,8 @@ export class RefusedDeletions {
   readonly #refusals = new Map<string, Doubt>()
 
   add({ key, uidl }: Pick<Doubt, 'key' | 'uidl'>): void {
-    const refusal = this.#refusals.get(key) ?? { key, uidl, numbers: 1, answered: true, rounds: 0 }
-    refusal.rounds += 1
-    this.#refusals.set(key, refusal)
+    const rounds = (this.#refusals.get(key)?.rounds ?? 0) + 1
+    this.#refusals.set(key, { key, uidl, numbers: 1, answered: true, rounds })
   }
 
   /** Those that were refused too often; they are forgotten here. */

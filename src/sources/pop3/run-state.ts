@@ -32,8 +32,8 @@ const identify = (uidl: string | null, listedOctets: number): string =>
 
 export class RunState {
   readonly #context: SourceContext
-  readonly tally = new Tally()
-  readonly inDoubt = new InDoubt()
+  readonly tally: Tally
+  readonly inDoubt: InDoubt
   readonly refused = new RefusedDeletions()
   readonly suspects = new Map<string, Suspect>()
   /** Grew past the limit while they were read; to be kept. */
@@ -43,9 +43,25 @@ export class RunState {
   bytesDone = 0
   sessions = 0
   remaining = 0
+  /** Numbers that the server refuses to delete, or shows after every QUIT. */
+  undeletable = 0
+  /** Entries older than this were counted by their number (`Tally.standing`); undefined while they were not. */
+  standingBefore: number | undefined
+
+  #mark = '0 0 0'
 
   constructor(context: SourceContext) {
     this.#context = context
+    this.tally = new Tally(context.random)
+    this.inDoubt = new InDoubt(context.random)
+  }
+
+  /** Has anything changed for good since this was last asked? What is compared once more has not. */
+  advanced(): boolean {
+    const mark = `${this.tally.answered} ${this.inDoubt.deleted} ${this.inDoubt.verifiedGone}`
+    const advanced = mark !== this.#mark
+    this.#mark = mark
+    return advanced
   }
 
   outgrown(item: WorkItem, octets: number): void {

@@ -37,7 +37,9 @@ export interface SessionOptions {
   /** One message at a time: for those that were short or unreadable before. */
   readonly oneByOne: boolean
   /** UIDLs listed more than once; `unknown` while the listing goes on: then any may be. */
-  readonly repeated: ReadonlySet<string> | 'unknown'
+  readonly repeated: { has(uidl: string): boolean } | 'unknown'
+  /** Monotonic clock after which no further mail is asked for, ms. */
+  readonly until: number
 }
 
 export class Session {
@@ -61,6 +63,17 @@ export class Session {
   quota: Pop3ReplyError | undefined
   /** Messages that became durable or were found so. */
   progressed = 0
+  /** Octets of the messages whose reading ended. */
+  reachedOctets = 0
+  /** Time was over, or the server gave no more, before all work was asked for. */
+  cutShort = false
+  /** DELEs accepted. */
+  deleted = 0
+  /** From the beginning of `read` to the last verdict, and from the first DELE to the reply to QUIT. */
+  readMs = 0
+  quitMs = 0
+  /** Durable, and left undeleted to see what QUIT makes of it. */
+  spared: { readonly uidl: string } | undefined
 
   constructor(options: SessionOptions) {
     this.#options = options
@@ -87,31 +100,52 @@ export class Session {
 
   /** Reads the items and resolves when each has its verdict. Rejects when the connection is lost, after the same wait. */
   async read(items: Iterable<WorkItem> | AsyncIterable<WorkItem>, push: Push): Promise<void> {
+    const { clock, signal, starved } = this.#options.context
+    const begun = clock.monotonic()
     this.#startKeepAlive()
     try {
-      for await (const item of items) {
-        await this.#credit(item)
-        if (this.quota !== undefined) break
-        this.#issue(item, push)
-        await this.#room()
-      }
+      await this.#issueAll(items, push)
     } finally {
       this.#readingOver = true
       this.#echo.pause()
       this.#updateStarved()
       // When the drain itself is ending nobody will answer any more, and nothing will be deleted either.
-      while (this.#gate.pending > 0 && !this.#options.context.signal.aborted) await this.#change()
+      while (this.#gate.pending > 0 && !signal.aborted) await this.#change()
       this.#keepAlive?.cancel()
-      this.#options.context.starved(false)
+      starved(false)
+      this.readMs = clock.monotonic() - begun
     }
     this.#signal.throwIfAborted()
+  }
+
+  async #issueAll(items: Iterable<WorkItem> | AsyncIterable<WorkItem>, push: Push): Promise<void> {
+    let issued = 0
+    for await (const item of items) {
+      await this.#credit(item)
+      if (this.#isOver(issued)) {
+        this.#options.context.budget.release(item.listedOctets)
+        this.cutShort = true
+        return
+      }
+      this.#issue(item, push)
+      issued += 1
+      await this.#room()
+    }
+  }
+
+  /** One message is asked for in any case: else a slow opening would leave nothing of a session. */
+  #isOver(issued: number): boolean {
+    if (this.quota !== undefined) return true
+    const { context, until } = this.#options
+    return issued > 0 && context.clock.monotonic() >= until
   }
 
   /**
    * Deletes what the gate lets through and QUITs, or closes without QUIT where that would remove what is not durable.
    * Resolves with true when the server answered QUIT, false when the session was closed without it.
+   * @param spare where it is not known what QUIT removes, leave one message undeleted, to be looked for in the next session
    */
-  async finish(): Promise<boolean> {
+  async finish({ spare }: { readonly spare: boolean }): Promise<boolean> {
     const { client, removes, deleting, context } = this.#options
     if (!this.#gate.mayQuit(removes, deleting)) {
       client.close()
@@ -122,8 +156,22 @@ export class Session {
       return true
     }
     context.progress({ phase: 'deleting' })
-    const accepted = await this.#deleteAll(this.#gate.deletable())
-    return this.#quit(accepted)
+    const begun = context.clock.monotonic()
+    const numbers = this.#gate.deletable()
+    const spared = spare && removes === 'unknown' ? this.#spare(numbers) : undefined
+    const accepted = await this.#deleteAll(numbers.filter((n) => n !== spared?.n))
+    this.deleted = accepted.length
+    const quit = await this.#quit(accepted)
+    this.quitMs = context.clock.monotonic() - begun
+    this.spared = spared
+    return quit
+  }
+
+  /** The lowest, for it will be number 1 then; with others beside it, whose absence shows that QUIT had its effect. */
+  #spare(numbers: readonly number[]): { readonly n: number; readonly uidl: string } | undefined {
+    const [n] = numbers
+    const uidl = n === undefined || numbers.length < 2 ? null : this.#keys.get(n)?.uidl
+    return n === undefined || typeof uidl !== 'string' ? undefined : { n, uidl }
   }
 
   async #deleteAll(numbers: readonly number[]): Promise<{ key: string; uidl: string | null }[]> {
@@ -218,6 +266,7 @@ export class Session {
       .finally(() => {
         this.#outstanding -= 1
         this.reached += 1
+        this.reachedOctets += item.listedOctets
         this.#updateStarved()
         this.#wake?.()
       })

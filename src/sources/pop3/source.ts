@@ -6,10 +6,12 @@ import { Readable } from 'node:stream'
 import { z } from 'zod'
 import { ConfigError } from '../../errors.ts'
 import { mailboxId } from '../../identity.ts'
-import type { Delivery } from '../../pipeline/delivery.ts'
+import type { Delivery, Verdict } from '../../pipeline/delivery.ts'
 import { checkOptions, defaultPort } from '../../pop3/index.ts'
 import type { RawMessage } from '../../message.ts'
 import type { Source, SourceContext, SourceReport } from '../source.ts'
+import { Connector } from './connect.ts'
+import { Host } from './host.ts'
 import {
   type Pop3SourceOptions,
   type ResolvedPop3SourceOptions,
@@ -50,12 +52,18 @@ export class Pop3Source implements Source {
         )
       },
     })
-    const run = new Pop3Run(this.#options, context, this.mailbox, (message, settled) => {
+    const push = (message: RawMessage, settled: (verdict: Verdict) => void): void => {
       const delivery: Delivery<RawMessage> = {
         unit: context.unit(message, settled),
         value: message,
       }
       readable.push(delivery)
+    }
+    const host = new Host(context.ledger.host ?? null, () => context.clock.now())
+    const run = new Pop3Run({
+      ...{ options: this.#options, context, mailbox: this.mailbox, push, host },
+      connector: new Connector(this.#options, context, host),
+      runStart: context.clock.now(),
     })
     this.#run = run
     return readable

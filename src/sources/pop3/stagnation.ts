@@ -24,11 +24,9 @@ export class Stagnation {
   assertProgress(plan: string): void {
     const { tally, inDoubt, suspects } = this.#state
     const attempts = [...suspects.values()].reduce((sum, { attempts: n }) => sum + n, 0)
-    const rounds = inDoubt.all().reduce((sum, doubt) => sum + doubt.rounds, 0)
-    const signature = [
-      ...[tally.answered, inDoubt.verifiedGone, inDoubt.deleted, attempts, rounds],
-      ...[plan, suspects.size],
-    ].join(' ')
+    const signature = [...[tally.answered, inDoubt.mark, attempts], ...[plan, suspects.size]].join(
+      ' ',
+    )
     this.#idle = signature === this.#signature ? this.#idle + 1 : 0
     this.#signature = signature
     if (this.#idle >= MAX_IDLE_SESSIONS)

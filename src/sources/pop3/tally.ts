@@ -2,23 +2,16 @@
  * Counts each identity of a run once, by its first outcome. `seen` is counted when the identity becomes known and the
  * outcome when it is answered for, so a message that nobody answers for shows as a difference in the receipt.
  */
+import type { Standing } from '../../ledger/ledger.ts'
+import { PackedSet } from '../../packed-set.ts'
 import type { SourceCount } from '../source.ts'
 
 export type Outcome = Exclude<SourceCount, 'seen'>
 
-/** 48 bits of a key as a number: 144,524 of them take 6 MB less than the keys; a collision miscounts one receipt line. */
-function compact(key: string): number {
-  let value = 0
-  for (let i = key.startsWith('u/') ? 2 : 0, end = i + 10; i < end; i += 1) {
-    const code = key.charCodeAt(i)
-    value = value * 32 + (Number.isNaN(code) ? 0 : code >= 97 ? code - 97 : code - 24)
-  }
-  return value
-}
-
 export class Tally {
-  readonly #open = new Set<number>()
-  readonly #answered = new Set<number>()
+  /** Hashes of keys: a collision miscounts one line of the receipt. */
+  readonly #open: PackedSet
+  readonly #answered: PackedSet
   /** Further numbers with equal bytes under one UIDL, newly found in this run. */
   copies = 0
   readonly counts: Record<SourceCount, number> = {
@@ -26,32 +19,43 @@ export class Tally {
     ...{ deadLettered: 0, kept: 0, vanished: 0 },
   }
 
+  constructor(random: () => number) {
+    this.#open = new PackedSet(random)
+    this.#answered = new PackedSet(random)
+  }
+
   /** Was this identity answered for already? */
   has(key: string): boolean {
-    return this.#answered.has(compact(key))
+    return this.#answered.has(key)
   }
 
   see(key: string): void {
-    const id = compact(key)
-    if (this.#open.has(id) || this.#answered.has(id)) return
-    this.#open.add(id)
-    this.counts.seen += 1
+    if (this.#answered.has(key)) return
+    if (this.#open.add(key)) this.counts.seen += 1
   }
 
   /** True when this was the identity's first outcome. */
   answer(key: string, outcome: Outcome): boolean {
-    const id = compact(key)
-    if (this.#answered.has(id)) return false
+    if (this.#answered.has(key)) return false
     this.see(key)
-    this.#open.delete(id)
-    this.#answered.add(id)
+    this.#open.delete(key)
+    this.#answered.add(key)
     this.counts[outcome] += 1
     return true
   }
 
   /** Gone from the server: it will not be met again, so it need not be remembered. */
   forget(key: string): void {
-    this.#answered.delete(compact(key))
+    this.#answered.delete(key)
+  }
+
+  /** Identities of earlier runs, known by their number only: to be called once a run. */
+  standing({ delivered, deadLettered, filtered, kept }: Standing): void {
+    this.counts.alreadyDelivered += delivered
+    this.counts.deadLettered += deadLettered
+    this.counts.filtered += filtered
+    this.counts.kept += kept
+    this.counts.seen += delivered + deadLettered + filtered + kept
   }
 
   get answered(): number {

@@ -6,7 +6,7 @@
  */
 import { createHash } from 'node:crypto'
 import { Pop3ReplyError } from '../../errors.ts'
-import type { LedgerEntry } from '../../ledger/ledger.ts'
+import type { Ledger, LedgerEntry } from '../../ledger/ledger.ts'
 import type { Pop3Client } from '../../pop3/index.ts'
 
 /** With fewer messages on either side nothing is guessed. */
@@ -16,75 +16,100 @@ const NEARLY_ALL = 0.9
 /** Messages that are read to be sure, none of them large. */
 const SAMPLES = 3
 const SAMPLE_OCTETS = 1024 * 1024
+/** Of so many of the first messages the unique-id is kept, to choose the samples among them. */
+const CANDIDATES = 100
 
 export type ResetVerdict = 'no' | 'yes' | 'no, but messages were read'
 
-interface Listed {
+interface Candidate {
   readonly n: number
+  readonly uidl: string
   readonly octets: number
 }
 
 export class UidlReset {
-  readonly #expected: number
-  readonly #sizes = new Map<number, number>()
-  readonly #samples: Listed[] = []
+  readonly #ledger: Ledger
+  readonly #candidates: Candidate[] = []
+  #sizes = new Uint32Array(256)
   #listed = 0
-  #unknown = 0
 
-  /** @param expected unique-ids that the ledger holds and has not seen gone */
-  constructor(expected: number) {
-    this.#expected = expected
+  constructor(ledger: Ledger) {
+    this.#ledger = ledger
   }
 
-  see(message: Listed, known: boolean): void {
+  see(uidl: string, { n, octets }: { readonly n: number; readonly octets: number }): void {
+    if (this.#listed === this.#sizes.length) {
+      const larger = new Uint32Array(2 * this.#sizes.length)
+      larger.set(this.#sizes)
+      this.#sizes = larger
+    }
+    this.#sizes[this.#listed] = octets
     this.#listed += 1
-    if (known) return
-    this.#unknown += 1
-    this.#sizes.set(message.octets, (this.#sizes.get(message.octets) ?? 0) + 1)
-    const small = message.octets <= SAMPLE_OCTETS
-    if (small && this.#samples.length < SAMPLES) this.#samples.push(message)
+    if (octets <= SAMPLE_OCTETS && this.#candidates.length < CANDIDATES)
+      this.#candidates.push({ n, uidl, octets })
   }
 
   /**
    * To be asked after a complete listing, in the reading phase of its session. Where messages were read for it, that session
    * must not QUIT: nobody answers for them (G2).
-   * @param missing entries whose unique-id was not listed; the iterable is gone through once
-   * @param count of these unique-ids
+   * @param isListed is this unique-id in the listing?
    */
-  async happened(
-    client: Pop3Client,
-    count: number,
-    missing: Iterable<LedgerEntry>,
-  ): Promise<ResetVerdict> {
-    if (this.#listed < FEWEST || this.#expected < FEWEST) return 'no'
-    if (this.#unknown < NEARLY_ALL * this.#listed || count < NEARLY_ALL * this.#expected)
-      return 'no'
-    const { found, hashes } = this.#compare(missing)
-    if (found < NEARLY_ALL * Math.min(this.#unknown, count)) return 'no'
-    for (const sample of this.#samples) {
+  async happened(client: Pop3Client, isListed: (uidl: string) => boolean): Promise<ResetVerdict> {
+    if (this.#listed < FEWEST || this.#ledger.size < FEWEST) return 'no'
+    const { expected, missing } = this.#count(isListed)
+    const unknown = Math.max(0, this.#listed - (expected - missing))
+    if (expected < FEWEST) return 'no'
+    if (unknown < NEARLY_ALL * this.#listed || missing < NEARLY_ALL * expected) return 'no'
+    const samples = this.#candidates
+      .filter(({ uidl }) => this.#ledger.byUidl(uidl).every(({ state }) => state === 'gone'))
+      .slice(0, SAMPLES)
+    const { found, hashes } = this.#compare(isListed, samples)
+    if (found < NEARLY_ALL * Math.min(unknown, missing)) return 'no'
+    for (const sample of samples) {
       const digest = await digestOf(client, sample)
       if (digest !== undefined && hashes.has(digest)) return 'yes'
     }
-    return this.#samples.length > 0 ? 'no, but messages were read' : 'no'
+    return samples.length > 0 ? 'no, but messages were read' : 'no'
   }
 
-  /** How many sizes are found again, and the hashes that a sample may have. */
-  #compare(missing: Iterable<LedgerEntry>): { found: number; hashes: ReadonlySet<string> } {
-    const sizes = new Map(this.#sizes)
-    const sampled = new Set(this.#samples.map(({ octets }) => octets))
+  #count(isListed: (uidl: string) => boolean): { expected: number; missing: number } {
+    let expected = 0
+    let missing = 0
+    for (const { uidl } of this.#ledger.present()) {
+      if (uidl === null) continue
+      expected += 1
+      missing += Number(!isListed(uidl))
+    }
+    return { expected, missing }
+  }
+
+  /** How many sizes of missing messages are found again, and the hashes that a sample may have. */
+  #compare(
+    isListed: (uidl: string) => boolean,
+    samples: readonly Candidate[],
+  ): { found: number; hashes: ReadonlySet<string> } {
+    const sizes = new Map<number, number>()
+    for (const size of this.#sizes.subarray(0, this.#listed))
+      sizes.set(size, (sizes.get(size) ?? 0) + 1)
+    const sampled = new Set(samples.map(({ octets }) => octets))
     const hashes = new Set<string>()
     let found = 0
-    for (const { listedOctets, sha256 } of missing) {
-      const left = sizes.get(listedOctets) ?? 0
+    for (const entry of this.#missing(isListed)) {
+      const left = sizes.get(entry.listedOctets) ?? 0
       if (left > 0) found += 1
-      if (left > 0) sizes.set(listedOctets, left - 1)
-      if (sha256 !== null && sampled.has(listedOctets)) hashes.add(sha256)
+      if (left > 0) sizes.set(entry.listedOctets, left - 1)
+      if (entry.sha256 !== null && sampled.has(entry.listedOctets)) hashes.add(entry.sha256)
     }
     return { found, hashes }
   }
+
+  *#missing(isListed: (uidl: string) => boolean): Iterable<LedgerEntry> {
+    for (const entry of this.#ledger.present())
+      if (entry.uidl !== null && !isListed(entry.uidl)) yield entry
+  }
 }
 
-async function digestOf(client: Pop3Client, { n, octets }: Listed): Promise<string | undefined> {
+async function digestOf(client: Pop3Client, { n, octets }: Candidate): Promise<string | undefined> {
   const hash = createHash('sha256')
   try {
     await client.retr(n, { octets, onData: (chunk) => hash.update(chunk) })

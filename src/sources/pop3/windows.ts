@@ -3,6 +3,7 @@
  * few round trips, and memory does not grow with the mailbox. Absence from windows proves nothing (G7): they are for
  * reading, and never a look.
  */
+import type { LedgerEntry } from '../../ledger/ledger.ts'
 import type { ListedMessage, Pop3Client } from '../../pop3/index.ts'
 import type { Host } from './host.ts'
 import type { InDoubt } from './in-doubt.ts'
@@ -13,31 +14,45 @@ export interface WindowsOptions {
   readonly host: Host
   readonly inDoubt: InDoubt
   readonly plan: WorkPlan
+  /** The first number; those below are stepped over. */
+  readonly from: number
   /** Count that STAT gave. */
   readonly messages: number
   /** Messages of a window. */
   readonly windowMessages: number
+  /** Only what the ledger knows, as long as there is any: after a session that was lost or spoilt. */
+  readonly knownOnly: boolean
+  /** The mailbox is smaller by all that was deleted: what is listed under the unique-id of deleted mail is other mail. */
+  readonly deletionsCount: boolean
+}
+
+interface Seen {
+  readonly message: ListedMessage
+  readonly entries: readonly LedgerEntry[]
 }
 
 export class Windows {
   readonly #options: WindowsOptions
-  /** Numbers 1 to this one were listed and considered. */
-  #covered = 0
+  /** Numbers up to this one were listed and considered. */
+  #covered: number
   #deletedIsListed = false
-  #items = 0
+  #knownOnly: boolean
+  #known = 0
+  #over = false
+  /** Items of work that were found. */
+  items = 0
+  /** Numbers that the server refused to list. */
+  refused = 0
 
   constructor(options: WindowsOptions) {
     this.#options = options
+    this.#covered = options.from - 1
+    this.#knownOnly = options.knownOnly
   }
 
   /** Numbers that no window has come to. */
   get uncovered(): number {
     return this.#options.messages - this.#covered
-  }
-
-  /** Items of work that were found. */
-  get items(): number {
-    return this.#items
   }
 
   /** Mail that was deleted is listed again: only a complete look can tell what that means. */
@@ -48,21 +63,35 @@ export class Windows {
   /** Ends when the session's work is full, when every number was listed, or when deleted mail shows up. */
   async *read(): AsyncGenerator<WorkItem> {
     const { plan, messages } = this.#options
-    let ahead = this.#list(1)
-    while (this.#covered < messages && !plan.isFull()) {
+    let ahead = this.#list(this.#covered + 1)
+    while (this.#covered < messages && !plan.isFull() && !this.#over) {
       const listed = await ahead
       const to = this.#end(this.#covered + 1)
-      if (listed.some(({ uidl }) => this.#isInDoubt(uidl))) {
+      const seen = listed.map((message) => ({ message, entries: plan.entries(message.uidl) }))
+      if (!this.#options.deletionsCount && seen.some((each) => this.#isInDoubt(each))) {
         this.#deletedIsListed = true
         return
       }
-      for (const { n, uidl, octets } of listed) plan.consider(n, uidl, octets)
+      for (const { message, entries } of seen)
+        plan.consider(message.n, message.uidl, message.octets, entries)
+      this.refused += to - this.#covered - listed.length
       this.#covered = to
-      if (to < messages && !plan.isFull()) ahead = this.#list(to + 1)
-      const items = plan.takeNew()
-      this.#items += items.length
+      const items = this.#take()
+      if (to < messages && !plan.isFull() && !this.#over) ahead = this.#list(to + 1)
+      this.items += items.length
       yield* items
     }
+  }
+
+  /** Known messages lie together, where a lost session has left them: the first window without any ends them. */
+  #take(): readonly WorkItem[] {
+    const { known, fresh } = this.#options.plan.takeNew()
+    this.#known += known.length
+    if (this.#knownOnly && this.#known === 0) this.#knownOnly = false
+    if (!this.#knownOnly) return [...known, ...fresh]
+    this.#options.plan.putOff(fresh)
+    this.#over = known.length === 0
+    return known
   }
 
   #list(from: number): Promise<ListedMessage[]> {
@@ -78,8 +107,10 @@ export class Windows {
     return Math.min(messages, from + windowMessages - 1)
   }
 
-  #isInDoubt(uidl: string | null): boolean {
-    return uidl !== null && this.#options.inDoubt.hasUidl(uidl)
+  /** Where QUIT was not answered it is no wonder: such mail is compared and deleted again. */
+  #isInDoubt({ entries }: Seen): boolean {
+    const { inDoubt } = this.#options
+    return entries.some(({ key, uidl }) => inDoubt.get(key, uidl)?.answered === true)
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Ledger, LedgerEntry } from '../../ledger/ledger.ts'
 import { saysDurable } from '../../ledger/ledger.ts'
+import { Occurrences } from './occurrences.ts'
 
 export interface WorkItem {
   readonly n: number
@@ -16,9 +17,17 @@ export interface WorkItem {
   readonly extra: boolean
 }
 
+/** Left on the server by a decision of this or an earlier run, or, without deletion, because it is delivered. */
 export interface Skipped {
   readonly n: number
   readonly entry: LedgerEntry
+  readonly why: 'kept' | 'delivered'
+}
+
+/** How much a session takes; a message that goes beyond the octets is still taken. */
+export interface WorkLimit {
+  readonly messages: number
+  readonly octets: number
 }
 
 export interface Oversize {
@@ -34,12 +43,14 @@ export interface WorkOptions {
   readonly fingerprint: string
   /** Wall clock at the run's start: what was kept since is not tried again in this run. */
   readonly runStart: number
-  /** Items taken at most. */
-  readonly limit: number
+  readonly limit: WorkLimit
   /** Only messages that the ledger knows: after a session that was lost or spoilt. */
   readonly knownOnly: boolean
   /** UIDLs set aside for a session of their own. */
   readonly setAside: (uidl: string | null, listedOctets: number) => boolean
+  /** Is told of each message that is stepped over. */
+  readonly skipped: (skipped: Skipped) => void
+  readonly random: () => number
 }
 
 /** Kept by a decision that still stands, or already tried in this run. */
@@ -55,17 +66,12 @@ const isSuspect = ({ state, reason }: LedgerEntry): boolean =>
 
 export class WorkPlan {
   readonly #options: WorkOptions
-  readonly #known: WorkItem[] = []
-  readonly #fresh: WorkItem[] = []
-  readonly #occurrences = new Map<string, number>()
-  #takenKnown = 0
-  #takenFresh = 0
-  /** UIDLs listed more than once, as far as the plan looked. */
-  readonly repeated = new Set<string>()
-  /** Left on the server by a decision of this or an earlier run. */
-  readonly kept: Skipped[] = []
-  /** Delivered and, without deletion, not read again. */
-  readonly delivered: Skipped[] = []
+  #known: WorkItem[] = []
+  #fresh: WorkItem[] = []
+  readonly #occurrences: Occurrences
+  /** Of the work so far, whether it was handed out already or not. */
+  #messages = 0
+  #octets = 0
   readonly oversize: Oversize[] = []
   readonly setAside: WorkItem[] = []
   /** Numbers that are work but did not fit into this session. */
@@ -78,9 +84,21 @@ export class WorkPlan {
 
   constructor(options: WorkOptions) {
     this.#options = options
+    this.#occurrences = new Occurrences(options.random)
   }
 
-  consider(n: number, uidl: string | null, listedOctets: number): void {
+  /** UIDLs listed more than once, as far as the plan looked. */
+  get repeated(): { has(uidl: string): boolean } {
+    return this.#occurrences.repeated
+  }
+
+  /** @param entries what the ledger has under the UIDL, where that was asked already */
+  consider(
+    n: number,
+    uidl: string | null,
+    listedOctets: number,
+    entries: readonly LedgerEntry[] | undefined = undefined,
+  ): void {
     if (this.#options.setAside(uidl, listedOctets)) {
       this.setAside.push({ n, uidl, listedOctets, known: false, extra: false })
       return
@@ -92,10 +110,21 @@ export class WorkPlan {
       this.#pend(listedOctets)
       return
     }
-    const entries = uidl === null ? [] : this.#options.ledger.byUidl(uidl)
-    const before = uidl === null ? 0 : this.#count(uidl)
-    const skipped = this.#skip(n, entries, before, listedOctets)
-    if (skipped) return
+    this.#weigh(n, uidl, listedOctets, entries ?? this.entries(uidl))
+  }
+
+  entries(uidl: string | null): readonly LedgerEntry[] {
+    return uidl === null ? [] : this.#options.ledger.byUidl(uidl)
+  }
+
+  #weigh(
+    n: number,
+    uidl: string | null,
+    listedOctets: number,
+    entries: readonly LedgerEntry[],
+  ): void {
+    const before = uidl === null ? 0 : this.#occurrences.add(uidl)
+    if (this.#skip(n, entries, before, listedOctets)) return
     const known = entries.some((entry) => this.#isKnown(entry))
     if (!known && listedOctets > this.#options.maxMessageBytes) {
       this.oversize.push({ n, uidl, listedOctets })
@@ -115,9 +144,9 @@ export class WorkPlan {
 
   /** Known messages first: once they are deleted, a lost session costs less. */
   get items(): readonly WorkItem[] {
-    const { limit, knownOnly } = this.#options
+    const { knownOnly } = this.#options
     if (knownOnly && this.#known.length > 0) return this.#known
-    return [...this.#known, ...this.#fresh].slice(0, limit)
+    return [...this.#known, ...this.#fresh]
   }
 
   /** Work that this session does not get to. */
@@ -126,21 +155,32 @@ export class WorkPlan {
   }
 
   /** The work that has been considered since the last call: for listings that come window by window. */
-  takeNew(): readonly WorkItem[] {
-    const items = [...this.#known.slice(this.#takenKnown), ...this.#fresh.slice(this.#takenFresh)]
-    this.#takenKnown = this.#known.length
-    this.#takenFresh = this.#fresh.length
-    return items
+  takeNew(): { readonly known: readonly WorkItem[]; readonly fresh: readonly WorkItem[] } {
+    const taken = { known: this.#known, fresh: this.#fresh }
+    this.#known = []
+    this.#fresh = []
+    return taken
+  }
+
+  /** These are for another session after all. */
+  putOff(items: readonly WorkItem[]): void {
+    this.leftover += items.length
+    for (const { listedOctets } of items) {
+      this.#messages -= 1
+      this.#octets -= listedOctets
+    }
   }
 
   /** Nothing more fits into this session. */
   isFull(): boolean {
-    const { deleting, limit } = this.#options
-    return deleting && this.#known.length + this.#fresh.length >= limit
+    const { limit } = this.#options
+    return this.#messages > 0 && (this.#messages >= limit.messages || this.#octets >= limit.octets)
   }
 
   #take(item: WorkItem): void {
     if (!item.known) this.freshMessages += 1
+    this.#messages += 1
+    this.#octets += item.listedOctets
     const list = item.known ? this.#known : this.#fresh
     list.push(item)
   }
@@ -148,13 +188,6 @@ export class WorkPlan {
   #pend(octets: number): void {
     this.pendingMessages += 1
     this.pendingOctets += octets
-  }
-
-  #count(uidl: string): number {
-    const before = this.#occurrences.get(uidl) ?? 0
-    this.#occurrences.set(uidl, before + 1)
-    if (before > 0) this.repeated.add(uidl)
-    return before
   }
 
   /** In one session an entry answers for 1 + copies numbers; a further one under its UIDL is read. */
@@ -166,8 +199,7 @@ export class WorkPlan {
       if (!kept && !delivered) continue
       answered += 1 + entry.copies
       if (before < answered) {
-        const list = kept ? this.kept : this.delivered
-        list.push({ n, entry })
+        this.#options.skipped({ n, entry, why: kept ? 'kept' : 'delivered' })
         return true
       }
     }

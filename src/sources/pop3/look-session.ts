@@ -1,0 +1,138 @@
+/** Sessions that list everything: they prove what is gone, judge what is left, and then read like others. */
+import { sleep } from '../../clock.ts'
+import { ConfigError, Pop3ProtocolError } from '../../errors.ts'
+import type { Course, Next, Opened } from './course.ts'
+import { type Judgement, NOTHING_JUDGED, judge } from './judge.ts'
+import { list } from './listing.ts'
+import { Look } from './look.ts'
+import { quitQuietly } from './quit-quietly.ts'
+import type { WorkItem, WorkPlan } from './work.ts'
+import { work } from './work-session.ts'
+
+/** New mail found by closing looks is drained this many times; then it is `remaining`. */
+const MAX_NEW_MAIL_ROUNDS = 3
+
+interface Seen {
+  readonly look: Look
+  readonly plan: WorkPlan
+  readonly hasUidl: boolean
+  /** The listing named every message that STAT counted: only then absence from it proves anything. */
+  readonly complete: boolean
+}
+
+export async function lookAndWork(course: Course, opened: Opened): Promise<Next> {
+  const { client, messages } = opened
+  const seen = await listAll(course, opened)
+  const { plan, complete, hasUidl, look } = seen
+  const judged = await judgeLook(course, opened, seen)
+  if (judged.mustClose) {
+    client.close()
+    return 'again'
+  }
+  course.looked ||= complete
+  if (complete) course.host.listed()
+  if (judged.lookAgainMs !== undefined) return lookAgain(course, opened, judged.lookAgainMs)
+  await course.keeper.settlePlan(plan)
+  reportPlan(course, plan)
+  const { items, retrying } = taskOf(plan, judged.givenUp)
+  if (items.length === 0 && !complete) throw unlisted(course, opened, seen)
+  if (items.length === 0 || onlyNewMail(course, plan, messages)) {
+    await quitQuietly(client, course.context.log)
+    return 'done'
+  }
+  course.widestView = Math.max(course.widestView, messages)
+  course.lookDue = course.options.listing === 'full' || plan.remaining === 0
+  return work(course, opened, {
+    ...{ plan, items, retrying, hasUidl, look, complete, repeated: plan.repeated },
+  })
+}
+
+async function listAll(course: Course, opened: Opened): Promise<Seen & { named: number }> {
+  const { client, messages } = opened
+  const { context, state, host, deletions, mailbox } = course
+  const look = new Look(context, state, !course.looked)
+  const plan = course.workPlan(opened.plan)
+  deletions.expect(messages)
+  const { hasUidl, named } = await list(client, messages, { look, plan, host })
+  if (!hasUidl && !context.deletion) throw keepNeedsUidl(mailbox)
+  return { look, plan, hasUidl, named, complete: named === messages }
+}
+
+async function judgeLook(course: Course, opened: Opened, seen: Seen): Promise<Judgement> {
+  if (!seen.complete) return NOTHING_JUDGED
+  const { options, mailbox, deletions, keeper } = course
+  judgeSpared(course, opened, seen)
+  const checkReset = options.onUidlReset === 'stop' && !course.resetChecked
+  const judged = await judge({
+    ...{ client: opened.client, ...seen, mailbox, checkReset, deletions, keeper },
+  })
+  // Not before: a connection lost while the samples were read has answered nothing.
+  course.resetChecked = true
+  return judged
+}
+
+/** A message was read, and QUIT sent without DELE for it: this look shows what QUIT made of it. */
+function judgeSpared(course: Course, { messages }: Opened, { look }: Seen): void {
+  const { spared, host, deletions } = course
+  if (spared === undefined) return
+  course.spared = undefined
+  if (look.timesListed(spared.uidl) === 0) host.quitSeen('read')
+  else if (deletions.count(messages)) host.quitSeen('deleted')
+}
+
+/** This session has read nothing: it may QUIT, and must, for the next look is a fresh session. */
+async function lookAgain({ context }: Course, { client }: Opened, waitMs: number): Promise<Next> {
+  context.progress({ phase: 'verifying' })
+  await quitQuietly(client, context.log)
+  await sleep(context.clock, waitMs, context.signal)
+  return 'again'
+}
+
+/** The work of this session; messages that could not be read come last, in sessions of their own. */
+function taskOf(
+  plan: WorkPlan,
+  givenUp: ReadonlyMap<string, number>,
+): { readonly items: readonly WorkItem[]; readonly retrying: boolean } {
+  const left = new Map(givenUp)
+  // Further numbers under the unique-id of a message that was given up are other messages.
+  const open = ({ uidl, known }: WorkItem): boolean => {
+    const numbers = uidl === null || !known ? 0 : (left.get(uidl) ?? 0)
+    if (uidl !== null && numbers > 0) left.set(uidl, numbers - 1)
+    return numbers === 0
+  }
+  const items = plan.items.filter(open)
+  if (items.length > 0) return { items, retrying: false }
+  return { items: plan.setAside.filter(open), retrying: true }
+}
+
+/** A closing look found new mail once too often. A view that is as large as before is a capped one: looped over. */
+function onlyNewMail(course: Course, plan: WorkPlan, messages: number): boolean {
+  if (!course.expectNothing || plan.freshMessages === 0 || messages >= course.widestView)
+    return false
+  course.newMailRounds += 1
+  return course.context.deletion && course.newMailRounds > MAX_NEW_MAIL_ROUNDS
+}
+
+function reportPlan({ state, context }: Course, plan: WorkPlan): void {
+  const { tally, bytesDone } = state
+  context.progress({
+    messagesTotal: tally.answered + plan.pendingMessages,
+    bytesTotal: bytesDone + plan.pendingOctets,
+  })
+}
+
+const keepNeedsUidl = (mailbox: string): ConfigError =>
+  new ConfigError(
+    'MAILDRAIN_CONFIG_KEEP_NEEDS_UIDL',
+    `the server of ${mailbox} has no UIDL, so mail that stays there could not be told from new mail: drain with --delete`,
+  )
+
+const unlisted = (
+  { mailbox }: Course,
+  { messages }: Opened,
+  { named }: { readonly named: number },
+): Pop3ProtocolError =>
+  new Pop3ProtocolError(
+    'MAILDRAIN_POP3_PROTOCOL',
+    `the server of ${mailbox} lists ${named} of the ${messages} messages that it counts: the others stay there unread; look at the mailbox on the server`,
+  )

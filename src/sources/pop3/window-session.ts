@@ -1,0 +1,122 @@
+/**
+ * Sessions that list by number, a window ahead of reading: those that read and delete, and, where mail stays on the server,
+ * those that read what is new above a boundary.
+ */
+import type { Standing } from '../../ledger/ledger.ts'
+import { isBoundary } from './boundary.ts'
+import type { Course, Next, Opened } from './course.ts'
+import { lookAndWork } from './look-session.ts'
+import { quitQuietly } from './quit-quietly.ts'
+import { Windows, chained } from './windows.ts'
+import type { WorkItem, WorkPlan } from './work.ts'
+import { work } from './work-session.ts'
+
+/** Reads and deletes from the first number on. */
+export async function readWindows(course: Course, opened: Opened): Promise<Next> {
+  const { messages } = opened
+  if (course.spared !== undefined && !(await sparedIsThere(course, opened)))
+    return lookAndWork(course, opened)
+  const plan = course.workPlan(opened.plan)
+  const windows = windowsFrom(1, course, opened, plan)
+  const items = windows.read()
+  const first = await items.next()
+  if (windows.deletedIsListed) return lookAndWork(course, opened)
+  course.widestView = Math.max(course.widestView, messages)
+  reportTotals(course, opened)
+  return work(course, opened, {
+    ...{ plan, hasUidl: true, look: undefined, retrying: false, complete: false },
+    ...{ items: firstAndRest(first, items), repeated: 'unknown' },
+    afterReading: async () => {
+      plan.leftover += windows.uncovered
+      course.lookDue = windows.items === 0 || windows.uncovered === 0 || windows.deletedIsListed
+      await course.keeper.settlePlan(plan)
+    },
+  })
+}
+
+/** Mail stays on the server: reads what is above what is known, where that can be told, else after a complete listing. */
+export async function readKept(course: Course, opened: Opened): Promise<Next> {
+  const { client, messages } = opened
+  const known = await knownNumbers(course, opened)
+  if (known === undefined) return lookAndWork(course, opened)
+  if (known === messages) {
+    await quitQuietly(client, course.context.log)
+    return course.state.suspects.size === 0 ? 'done' : 'again'
+  }
+  const plan = course.workPlan(opened.plan)
+  const windows = windowsFrom(known + 1, course, opened, plan)
+  reportTotals(course, { ...opened, messages: messages - known, octets: 0 })
+  return work(course, opened, {
+    ...{ plan, hasUidl: true, look: undefined, retrying: false, complete: false },
+    ...{ items: windows.read(), repeated: 'unknown' },
+    isFinished: () => windows.uncovered === 0 && windows.refused === 0,
+    afterReading: async () => {
+      plan.leftover += windows.uncovered
+      const whole = windows.uncovered === 0 && windows.refused === 0
+      if (whole && known === 0) course.host.listed()
+      course.lookDue = windows.items === 0 || windows.refused > 0 || course.state.suspects.size > 0
+      await course.keeper.settlePlan(plan)
+    },
+  })
+}
+
+/** Numbers 1 to this one are known; undefined where only a complete listing can tell. */
+async function knownNumbers(course: Course, opened: Opened): Promise<number | undefined> {
+  const { context, host } = course
+  if (context.ledger.size === 0) return 0
+  const standing = context.ledger.standing?.(context.fingerprint, course.runStart)
+  if (standing === undefined || standing.undecided > 0 || !host.listedLately) return undefined
+  const { client, messages } = opened
+  const { numbers } = standing
+  const holds = await isBoundary({
+    ...{ client, messages, numbers, listing: host.listing },
+    ...{ ledger: context.ledger, random: context.random },
+  })
+  if (!holds) return undefined
+  countStanding(course, standing)
+  return numbers
+}
+
+/** Once a run, and before it has written anything: what it writes is counted one by one. */
+function countStanding({ state, runStart }: Course, standing: Standing): void {
+  if (state.standingBefore !== undefined || state.tally.counts.seen > 0) return
+  state.standingBefore = runStart
+  state.tally.standing(standing)
+}
+
+function windowsFrom(from: number, course: Course, opened: Opened, plan: WorkPlan): Windows {
+  const { client, messages } = opened
+  return new Windows({
+    ...{ client, plan, from, messages, host: course.host, inDoubt: course.state.inDoubt },
+    windowMessages: course.options.windowMessages,
+    knownOnly: course.knownOnly,
+    deletionsCount: course.deletions.count(messages),
+  })
+}
+
+/** Is the message that was read and not deleted the first one now? Else it takes a complete look to find out. */
+async function sparedIsThere(course: Course, { client, messages }: Opened): Promise<boolean> {
+  const { spared, deletions, host } = course
+  // What was deleted is gone, so that what is still there was not removed by QUIT, and is not about to be.
+  if (spared === undefined || !deletions.count(messages)) return false
+  const [first] = await client.window(1, 1, host.listing)
+  if (first?.uidl !== spared.uidl) return false
+  host.quitSeen('deleted')
+  course.spared = undefined
+  return true
+}
+
+function reportTotals({ state, context }: Course, { messages, octets }: Opened): void {
+  const { kept, filtered, deadLettered } = state.tally.counts
+  context.progress({
+    messagesTotal: state.tally.answered - kept - filtered - deadLettered + messages,
+    bytesTotal: octets > 0 ? state.bytesDone + octets : null,
+  })
+}
+
+function firstAndRest(
+  first: IteratorResult<WorkItem, unknown>,
+  items: AsyncIterable<WorkItem>,
+): Iterable<WorkItem> | AsyncIterable<WorkItem> {
+  return first.done === true ? [] : chained(first.value, items)
+}
