@@ -17,6 +17,7 @@ const COUNTS: readonly (readonly [keyof Receipt, string, 'always' | 'ifAny'])[] 
   ['copies', 'further copies with equal bytes', 'ifAny'],
   ['deleted', 'deleted from the server', 'always'],
   ['verifiedGone', 'of these seen to be gone', 'always'],
+  ['undeletable', 'that the server does not delete', 'ifAny'],
   ['remaining', 'still in the mailbox', 'always'],
 ]
 

@@ -3,7 +3,7 @@
  */
 import { EXIT, MaildrainError } from '../errors.ts'
 
-/** All counts are messages but `deleted`, `verifiedGone`, `remaining` and `copies`, which are message-numbers. */
+/** All counts are messages but `deleted`, `verifiedGone`, `undeletable`, `remaining` and `copies`, which are message-numbers. */
 export interface Receipt {
   readonly mailbox: string
   readonly destination: string
@@ -27,6 +27,8 @@ export interface Receipt {
   readonly deleted: number
   /** Of `deleted`: absent from a later complete look. */
   readonly verifiedGone: number
+  /** Numbers that the server refuses to delete, or still shows after three answered sessions. */
+  readonly undeletable: number
   /** Numbers that the last complete look still showed. */
   readonly remaining: number
   /** Raw octets delivered by this run. */
@@ -48,10 +50,11 @@ export function assertIdentity(receipt: Receipt): void {
     )
 }
 
-/** The exit code of a drain that came to its end: deletions that no look has confirmed are messages kept, too. */
+/** The exit code of a drain that came to its end: deletions that no look has confirmed, or that the server refuses, are messages kept, too. */
 export function exitCodeOf(receipt: Receipt): number {
-  const { kept, deadLettered, deleted, verifiedGone } = receipt
-  return kept > 0 || deadLettered > 0 || deleted !== verifiedGone ? EXIT.messagesKept : EXIT.drained
+  const { kept, deadLettered, deleted, verifiedGone, undeletable } = receipt
+  const unproven = deleted !== verifiedGone || undeletable > 0
+  return kept > 0 || deadLettered > 0 || unproven ? EXIT.messagesKept : EXIT.drained
 }
 
 export type Phase = 'connecting' | 'listing' | 'reading' | 'deleting' | 'verifying'

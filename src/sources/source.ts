@@ -55,6 +55,7 @@ export interface SourceReport {
   readonly copies: number
   readonly deleted: number
   readonly verifiedGone: number
+  readonly undeletable: number
   readonly remaining: number
   readonly bytes: number
   readonly sessions: number

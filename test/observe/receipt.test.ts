@@ -8,7 +8,14 @@ import type { Receipt } from '../../src/pipeline/receipt.ts'
 const receipt: Receipt = {
   ...{ mailbox: 'a@b', destination: 'sqlite:mail.db', seen: 2000, delivered: 1998 },
   ...{ alreadyDelivered: 0, filtered: 0, deadLettered: 0, kept: 2, vanished: 0, copies: 0 },
-  ...{ deleted: 1998, verifiedGone: 1998, remaining: 2, bytes: 110_000_000, sessions: 3 },
+  ...{
+    deleted: 1998,
+    verifiedGone: 1998,
+    undeletable: 0,
+    remaining: 2,
+    bytes: 110_000_000,
+    sessions: 3,
+  },
   ...{ seconds: 11, durability: 'committed' },
 }
 

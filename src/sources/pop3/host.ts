@@ -31,7 +31,7 @@ const notes = z.strictObject({
   /** Wall clock when a complete listing was last gone through, ms since 1970 UTC; 0 = never. */
   listedAt: z.number().default(0),
   /** What the session planner has learned. */
-  planner: z.unknown(),
+  planner: z.unknown().optional(),
 })
 
 type Notes = z.output<typeof notes>

@@ -97,6 +97,11 @@ export class InDoubt {
     this.#verifiedGone += this.#take(key, null)?.numbers ?? 0
   }
 
+  /** One number that QUIT has removed without DELE: that it was so, a look has shown. */
+  removedByQuit(): void {
+    this.#verifiedGone += 1
+  }
+
   /** The server keeps it whatever it answers: counted as deleted, never as gone. */
   giveUp(key: string): void {
     this.#givenUp += this.#take(key, null)?.numbers ?? 0

@@ -73,10 +73,10 @@ async function judgeLook(course: Course, opened: Opened, seen: Seen): Promise<Ju
 
 /** A message was read, and QUIT sent without DELE for it: this look shows what QUIT made of it. */
 function judgeSpared(course: Course, { messages }: Opened, { look }: Seen): void {
-  const { spared, host, deletions } = course
+  const { spared, deletions, host } = course
   if (spared === undefined) return
   course.spared = undefined
-  if (look.timesListed(spared.uidl) === 0) host.quitSeen('read')
+  if (look.timesListed(spared.uidl) === 0) course.quitRemovesRead()
   else if (deletions.count(messages)) host.quitSeen('deleted')
 }
 

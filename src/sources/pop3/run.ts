@@ -83,12 +83,12 @@ export class Pop3Run {
 
   /** STAT 0: some servers answer so when they fail to open the mailbox (James), so one such session proves nothing. */
   async #emptyLook(client: Pop3Client): Promise<Next> {
-    const { context, state, keeper, host, spared } = this.#course
+    const { context, state, keeper, spared } = this.#course
     this.#emptyLooks += 1
     context.progress({ phase: 'verifying' })
     await quitQuietly(client, context.log)
     if (this.#emptyLooks < 2) return 'again'
-    if (spared !== undefined) host.quitSeen('read')
+    if (spared !== undefined) this.#course.quitRemovesRead()
     await new Look(context, state, false).allGone()
     keeper.vanish(() => false)
     state.remaining = 0

@@ -3,7 +3,7 @@
  * socket; the stream of deliveries is a view of it.
  */
 import type { Timer } from '../../clock.ts'
-import { MaildrainError, Pop3ProtocolError, Pop3ReplyError, describeError } from '../../errors.ts'
+import { MaildrainError, Pop3ReplyError } from '../../errors.ts'
 import { messageKey } from '../../identity.ts'
 import type { RawMessage } from '../../message.ts'
 import type { Verdict } from '../../pipeline/delivery.ts'
@@ -14,6 +14,7 @@ import { answer } from './answer.ts'
 import { Collector } from './collector.ts'
 import { Copies } from './copies.ts'
 import { Echo } from './echo.ts'
+import { Expunge, noteRefusal } from './expunge.ts'
 import type { Host } from './host.ts'
 import type { RunState } from './run-state.ts'
 import type { WorkItem } from './work.ts'
@@ -100,7 +101,7 @@ export class Session {
 
   /** Reads the items and resolves when each has its verdict. Rejects when the connection is lost, after the same wait. */
   async read(items: Iterable<WorkItem> | AsyncIterable<WorkItem>, push: Push): Promise<void> {
-    const { clock, signal, starved } = this.#options.context
+    const { clock, signal } = this.#options.context
     const begun = clock.monotonic()
     this.#startKeepAlive()
     try {
@@ -112,7 +113,7 @@ export class Session {
       // When the drain itself is ending nobody will answer any more, and nothing will be deleted either.
       while (this.#gate.pending > 0 && !signal.aborted) await this.#change()
       this.#keepAlive?.cancel()
-      starved(false)
+      this.#options.context.starved(false)
       this.readMs = clock.monotonic() - begun
     }
     this.#signal.throwIfAborted()
@@ -157,60 +158,15 @@ export class Session {
     }
     context.progress({ phase: 'deleting' })
     const begun = context.clock.monotonic()
-    const numbers = this.#gate.deletable()
-    const spared = spare && removes === 'unknown' ? this.#spare(numbers) : undefined
-    const accepted = await this.#deleteAll(numbers.filter((n) => n !== spared?.n))
-    this.deleted = accepted.length
-    const quit = await this.#quit(accepted)
-    this.quitMs = context.clock.monotonic() - begun
-    this.spared = spared
-    return quit
-  }
-
-  /** The lowest, for it will be number 1 then; with others beside it, whose absence shows that QUIT had its effect. */
-  #spare(numbers: readonly number[]): { readonly n: number; readonly uidl: string } | undefined {
-    const [n] = numbers
-    const uidl = n === undefined || numbers.length < 2 ? null : this.#keys.get(n)?.uidl
-    return n === undefined || typeof uidl !== 'string' ? undefined : { n, uidl }
-  }
-
-  async #deleteAll(numbers: readonly number[]): Promise<{ key: string; uidl: string | null }[]> {
-    const { client } = this.#options
-    const accepted: { key: string; uidl: string | null }[] = []
-    let broken = false
-    const deletions = numbers.map(async (n) => {
-      const message = this.#keys.get(n)
-      if (message === undefined) return
-      try {
-        await client.dele(n)
-        accepted.push(message)
-      } catch (error) {
-        // Of the DELEs that a broken session leaves unanswered the first is what it broke at.
-        const refused = error instanceof Pop3ReplyError
-        if (refused || (!broken && error instanceof Pop3ProtocolError))
-          this.#options.state.refused.add(message)
-        broken ||= !refused
-        if (!refused) throw error
-        this.#note(error, 'DELE was refused')
-      }
-    })
-    await Promise.all(deletions)
-    return accepted
-  }
-
-  async #quit(accepted: readonly { key: string; uidl: string | null }[]): Promise<boolean> {
-    const { client, state } = this.#options
+    const expunge = new Expunge({ client, context, state: this.#options.state, keys: this.#keys })
     try {
-      await client.quit()
-    } catch (error) {
-      const answered = error instanceof Pop3ReplyError
-      state.inDoubt.quit(accepted, answered)
-      this.#note(error, 'QUIT was not confirmed; the next complete look decides')
-      if (!answered) throw error
+      await expunge.run(this.#gate.deletable(), { spare: spare && removes === 'unknown' })
       return true
+    } finally {
+      this.deleted = expunge.deleted
+      this.spared = expunge.spared
+      this.quitMs = context.clock.monotonic() - begun
     }
-    state.inDoubt.quit(accepted, true)
-    return true
   }
 
   /** Waits until one more may be issued. Without an echo a reply is known by nothing but its place: one at a time then. */
@@ -415,8 +371,7 @@ export class Session {
   }
 
   #note(error: unknown, message: string): void {
-    const code = error instanceof MaildrainError ? error.code : undefined
-    this.#options.context.log.warn({ code, reason: describeError(error) }, message)
+    noteRefusal(this.#options.context.log, error, message)
   }
 }
 

@@ -72,11 +72,11 @@ export class Pop3Source implements Source {
   report(): SourceReport {
     const state = this.#run?.state
     if (state === undefined) return nothing()
-    const { tally, inDoubt, bytes, sessions, remaining } = state
+    const { tally, inDoubt, bytes, sessions, remaining, undeletable } = state
     return {
       ...{ counts: { ...tally.counts }, copies: tally.copies },
       ...{ deleted: inDoubt.deleted, verifiedGone: inDoubt.verifiedGone },
-      ...{ remaining, bytes, sessions },
+      ...{ remaining, bytes, sessions, undeletable },
     }
   }
 }
@@ -86,5 +86,13 @@ const nothing = (): SourceReport => ({
     ...{ seen: 0, delivered: 0, alreadyDelivered: 0, filtered: 0 },
     ...{ deadLettered: 0, kept: 0, vanished: 0 },
   },
-  ...{ copies: 0, deleted: 0, verifiedGone: 0, remaining: 0, bytes: 0, sessions: 0 },
+  ...{
+    copies: 0,
+    deleted: 0,
+    verifiedGone: 0,
+    undeletable: 0,
+    remaining: 0,
+    bytes: 0,
+    sessions: 0,
+  },
 })

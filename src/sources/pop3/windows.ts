@@ -62,9 +62,9 @@ export class Windows {
 
   /** Ends when the session's work is full, when every number was listed, or when deleted mail shows up. */
   async *read(): AsyncGenerator<WorkItem> {
-    const { plan, messages } = this.#options
+    const { plan } = this.#options
     let ahead = this.#list(this.#covered + 1)
-    while (this.#covered < messages && !plan.isFull() && !this.#over) {
+    while (!this.#isOver()) {
       const listed = await ahead
       const to = this.#end(this.#covered + 1)
       const seen = listed.map((message) => ({ message, entries: plan.entries(message.uidl) }))
@@ -77,10 +77,14 @@ export class Windows {
       this.refused += to - this.#covered - listed.length
       this.#covered = to
       const items = this.#take()
-      if (to < messages && !plan.isFull() && !this.#over) ahead = this.#list(to + 1)
+      if (!this.#isOver()) ahead = this.#list(to + 1)
       this.items += items.length
       yield* items
     }
+  }
+
+  #isOver(): boolean {
+    return this.#over || this.uncovered === 0 || this.#options.plan.isFull()
   }
 
   /** Known messages lie together, where a lost session has left them: the first window without any ends them. */

@@ -97,7 +97,7 @@ export class WorkPlan {
     n: number,
     uidl: string | null,
     listedOctets: number,
-    entries: readonly LedgerEntry[] | undefined = undefined,
+    entries?: readonly LedgerEntry[],
   ): void {
     if (this.#options.setAside(uidl, listedOctets)) {
       this.setAside.push({ n, uidl, listedOctets, known: false, extra: false })

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { exitCodeOf } from '../../../src/pipeline/receipt.ts'
 import { likeness, likenesses } from '../../../src/testing/index.ts'
 import { type Deviation, type Expectation, deviations } from '../../support/deviations.ts'
 import { type Crash, type Proof, type ProvenDrain, proveDrain } from '../../support/proven-drain.ts'
@@ -38,7 +39,7 @@ function faults({ name, expect: expected }: Case, proof: Proof): string[] {
   unless(foreign === 0, `${foreign} records of no message`)
   if (expected === 'drains')
     unless(left.length === 0, `left ${left.join()}, ${stopped ?? 'no error'}`)
-  const said = receipt === undefined || receipt.kept > 0 || receipt.deleted !== receipt.verifiedGone
+  const said = receipt === undefined || exitCodeOf(receipt) !== 0
   unless(left.length === 0 || said, `left ${left.join()} without a word`)
   return found
 }

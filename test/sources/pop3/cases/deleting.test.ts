@@ -48,7 +48,13 @@ describe('DELE', () => {
       behaviour: { deleError: (index) => (index === 4 ? 'no' : undefined) },
     })
     expect(proof).toMatchObject({ ...nothingWrong, left: [4] })
-    expect(proof.receipt).toMatchObject({ delivered: 9, deleted: 9, verifiedGone: 8, remaining: 1 })
+    expect(proof.receipt).toMatchObject({
+      delivered: 9,
+      deleted: 8,
+      undeletable: 1,
+      verifiedGone: 8,
+      remaining: 1,
+    })
     const kept = [...proof.sink.ledger.entries.values()].filter(({ state }) => state === 'kept')
     expect(kept).toMatchObject([{ uidl: 'uid-4', reason: 'undeletable' }])
   })

@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest'
+import { drainInto, serve } from '../../support/drains.ts'
+import { MemorySink } from '../../support/memory-sink.ts'
+
+const source = { sessionMessages: 10, windowMessages: 5 }
+const odd = (record: { uidl: string }) => (Number(record.uidl.slice(4)) % 2 ? record : null)
+
+/** What the ledger remembers of QUIT. */
+const quitOf = (sink: MemorySink): unknown =>
+  (JSON.parse(sink.ledger.host ?? '{}') as { quit?: unknown }).quit
+
+describe('G2: what QUIT removes on an unknown host', () => {
+  it('is found out by one durable message that is not deleted, while other sessions come anyway', async () => {
+    const server = await serve(45)
+    const sink = new MemorySink()
+    const receipt = await drainInto(server, sink, { source })
+    expect(receipt).toMatchObject({ delivered: 45, deleted: 45, verifiedGone: 45, remaining: 0 })
+    expect(sink.records).toHaveLength(45)
+    expect(quitOf(sink)).toBe('deleted')
+    const deleted = (session: number) =>
+      server.log.filter((each) => each.session === session && each.verb === 'DELE').length
+    expect([deleted(1), deleted(2)]).toEqual([9, 10])
+  })
+
+  it('lets mail that is kept no longer hold back QUIT, once it is known', async () => {
+    const server = await serve(60)
+    const sink = new MemorySink()
+    const receipt = await drainInto(server, sink, { source, through: [odd] })
+    expect(receipt).toMatchObject({ delivered: 30, filtered: 30, verifiedGone: 30 })
+    const quits = server.log.filter(({ verb }) => verb === 'QUIT').map(({ session }) => session)
+    // One session was closed without QUIT before it was known, and none after.
+    expect(quits.length).toBe(receipt.sessions - 1)
+  })
+
+  it('is seen where it removes what was read: all is accounted for, and kept mail stays', async () => {
+    const server = await serve(45, { behaviour: { quitRemovesRead: true } })
+    const sink = new MemorySink()
+    const receipt = await drainInto(server, sink, { source, through: [odd] })
+    expect(receipt).toMatchObject({ delivered: 22, filtered: 23, deleted: 22, verifiedGone: 22 })
+    expect(server.remainingIndexes()).toEqual(Array.from({ length: 23 }, (_, i) => 2 * i))
+    expect(quitOf(sink)).toBe('read')
+  })
+
+  it('stays unknown while what was deleted is still listed', async () => {
+    const server = await serve(45, { behaviour: { ignoreDeletes: 1 } })
+    const sink = new MemorySink()
+    await drainInto(server, sink, { source: { ...source, lookDelaysMs: [] } })
+    expect(sink.records).toHaveLength(45)
+    const first = server.log.filter(({ verb, session }) => verb === 'DELE' && session === 1)
+    expect(first).toHaveLength(9)
+    // The second session saw the message that was spared, beside nine that should have been gone.
+    const second = server.log.filter(({ verb, session }) => verb === 'DELE' && session === 2)
+    expect(second.length).toBeGreaterThan(0)
+    expect(server.remainingIndexes()).toEqual([])
+  })
+
+  it('is not asked by a session that gets to the end', async () => {
+    const server = await serve(8)
+    const sink = new MemorySink()
+    expect(await drainInto(server, sink)).toMatchObject({ sessions: 3, verifiedGone: 8 })
+    expect(quitOf(sink)).toBe('unknown')
+  })
+})
