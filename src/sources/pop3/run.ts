@@ -7,7 +7,7 @@ import { sleep } from '../../clock.ts'
 import { ConfigError, Pop3ProtocolError, describeError } from '../../errors.ts'
 import type { Pop3Client } from '../../pop3/index.ts'
 import type { SourceContext } from '../source.ts'
-import { Connector } from './connect.ts'
+import { Connector, type Logins } from './connect.ts'
 import { Deletions } from './deletions.ts'
 import { Host, quitRemoves } from './host.ts'
 import { type Judgement, NOTHING_JUDGED, judge } from './judge.ts'
@@ -18,6 +18,7 @@ import type { ResolvedPop3SourceOptions } from './options.ts'
 import { RunState } from './run-state.ts'
 import { type Push, Session } from './session.ts'
 import { Stagnation } from './stagnation.ts'
+import { closeWhenStopped } from './stop.ts'
 import { Windows, chained } from './windows.ts'
 import { type WorkItem, WorkPlan } from './work.ts'
 
@@ -68,6 +69,7 @@ export class Pop3Run {
   #stalledAt: WorkItem | undefined
   /** What stood when a session was last lost. */
   #mark = '0 0 0'
+  #working = false
   /** The last session got to the end of what it saw. */
   #expectNothing = false
   readonly #stagnation: Stagnation
@@ -75,15 +77,14 @@ export class Pop3Run {
   constructor(
     options: ResolvedPop3SourceOptions,
     context: SourceContext,
-    mailbox: string,
-    push: Push,
+    { mailbox, logins, push }: { mailbox: string; logins: Logins; push: Push },
   ) {
     this.#options = options
     this.#context = context
     this.#mailbox = mailbox
     this.#push = push
     this.#host = new Host(context.ledger.host ?? null, () => context.clock.now())
-    this.#connector = new Connector(options, context, this.#host)
+    this.#connector = new Connector(options, context, { host: this.#host, logins })
     this.state = new RunState(context)
     this.#stagnation = new Stagnation(mailbox, this.state)
     this.#keeper = new Keeper(context, this.state)
@@ -100,22 +101,17 @@ export class Pop3Run {
     for (;;) {
       this.#context.progress({ phase: 'connecting' })
       const client = await this.#connector.open()
-      // Whoever stops does not wait for a server that says nothing. What is being deleted comes to its end, so that
-      // nothing is in doubt.
-      const stop = () => {
-        if (client.state === 'transaction') client.close()
-      }
-      this.#context.signal.addEventListener('abort', stop, { once: true })
+      const letGo = closeWhenStopped(client, this.#context, () => this.#working)
       try {
         if ((await this.#session(client)) === 'done') return
       } catch (error) {
         client.close()
-        this.#context.signal.throwIfAborted()
+        this.#context.stopping.throwIfAborted()
         this.#lookDue = true
         await this.#connector.failed(error)
         continue
       } finally {
-        this.#context.signal.removeEventListener('abort', stop)
+        letGo()
       }
       this.#stagnation.assertProgress(`${this.#limit} ${this.#emptyLooks}`)
     }
@@ -246,7 +242,7 @@ export class Pop3Run {
   async #lookAgain(client: Pop3Client, waitMs: number): Promise<Next> {
     this.#context.progress({ phase: 'verifying' })
     await this.#quitQuietly(client)
-    await sleep(this.#context.clock, waitMs, this.#context.signal)
+    await sleep(this.#context.clock, waitMs, this.#context.stopping)
     return 'again'
   }
 
@@ -290,6 +286,8 @@ export class Pop3Run {
     const quit = await this.#readAndFinish(session, task)
     if (session.quota === undefined || session.progressed > 0) this.#connector.progressed()
     this.#ended(session, plan, quit)
+    // What a session that was stopped did not meet is not gone.
+    this.#context.stopping.throwIfAborted()
     if (session.quota !== undefined) throw session.quota
     if (!task.hasUidl) return this.#withoutUidl(session, task)
     const finished = task.complete && plan.remaining === 0 && this.state.suspects.size === 0
@@ -297,14 +295,16 @@ export class Pop3Run {
   }
 
   async #readAndFinish(session: Session, { items, afterReading }: Task): Promise<boolean> {
+    this.#working = true
     try {
       await session.read(items, this.#push)
       await afterReading?.()
       return await session.finish()
     } catch (error) {
-      this.#lost(session, error)
+      if (!this.#context.stopping.aborted) this.#lost(session, error)
       throw session.quota ?? error
     } finally {
+      this.#working = false
       if (!this.#context.signal.aborted) {
         await this.#keeper.settleSession()
         await this.#remember()

@@ -87,10 +87,11 @@ export class Session {
 
   /** Reads the items and resolves when each has its verdict. Rejects when the connection is lost, after the same wait. */
   async read(items: Iterable<WorkItem> | AsyncIterable<WorkItem>, push: Push): Promise<void> {
+    const { stopping } = this.#options.context
     this.#startKeepAlive()
     try {
       for await (const item of items) {
-        await this.#credit(item)
+        if (stopping.aborted || !(await this.#credit(item))) break
         if (this.quota !== undefined) break
         this.#issue(item, push)
         await this.#room()
@@ -99,7 +100,7 @@ export class Session {
       this.#readingOver = true
       this.#echo.pause()
       this.#updateStarved()
-      // When the drain itself is ending nobody will answer any more, and nothing will be deleted either.
+      // When nothing is to be waited for any more, nobody will answer, and nothing will be deleted either.
       while (this.#gate.pending > 0 && !this.#options.context.signal.aborted) await this.#change()
       this.#keepAlive?.cancel()
       this.#options.context.starved(false)
@@ -122,8 +123,21 @@ export class Session {
       return true
     }
     context.progress({ phase: 'deleting' })
-    const accepted = await this.#deleteAll(this.#gate.deletable())
+    const numbers = this.#gate.deletable()
+    if (numbers.length > 0) await this.#confirmOwner()
+    const accepted = await this.#deleteAll(numbers)
     return this.#quit(accepted)
+  }
+
+  /** Whoever was suspended may have been taken for dead (G11). The destination may be away: NOOP meanwhile. */
+  async #confirmOwner(): Promise<void> {
+    this.#startKeepAlive()
+    try {
+      await this.#options.context.confirmOwner()
+    } finally {
+      this.#keepAlive?.cancel()
+    }
+    this.#signal.throwIfAborted()
   }
 
   async #deleteAll(numbers: readonly number[]): Promise<{ key: string; uidl: string | null }[]> {
@@ -185,18 +199,21 @@ export class Session {
     }
   }
 
-  async #credit(item: WorkItem): Promise<void> {
-    const { budget } = this.#options.context
+  /** False when the drain was stopped while it was waited for. */
+  async #credit(item: WorkItem): Promise<boolean> {
+    const { budget, stopping } = this.#options.context
     this.#signal.throwIfAborted()
-    while (!budget.tryTake(item.listedOctets)) {
+    while (!stopping.aborted && !budget.tryTake(item.listedOctets)) {
       this.#blocked = true
       this.#echo.pause()
       this.#updateStarved()
       await budget.wait(this.#signal)
     }
-    if (!this.#blocked) return
-    this.#blocked = false
-    this.#updateStarved()
+    if (this.#blocked) {
+      this.#blocked = false
+      this.#updateStarved()
+    }
+    return !stopping.aborted
   }
 
   #issue(item: WorkItem, push: Push): void {

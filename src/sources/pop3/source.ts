@@ -15,12 +15,15 @@ import {
   type ResolvedPop3SourceOptions,
   pop3SourceOptions,
 } from './options.ts'
+import { Logins } from './connect.ts'
 import { Pop3Run } from './run.ts'
+import type { Push } from './session.ts'
 
 export class Pop3Source implements Source {
   readonly name = 'pop3'
   readonly mailbox: string
   readonly #options: ResolvedPop3SourceOptions
+  readonly #logins = new Logins()
   #run: Pop3Run | undefined
 
   /**
@@ -38,24 +41,26 @@ export class Pop3Source implements Source {
   }
 
   open(context: SourceContext): Readable {
-    let started = false
+    let running: Promise<void> | undefined
     const readable = new Readable({
       objectMode: true,
       read() {
-        if (started) return
-        started = true
-        run.drain().then(
-          () => readable.push(null),
-          (error: unknown) => readable.destroy(error as Error),
+        running ??= run.drain().then(
+          () => void readable.push(null),
+          (error: unknown) => void readable.destroy(error as Error),
         )
       },
+      // Closed when the run has ended: until then deletions may be under way, and the counts may change.
+      destroy(error, callback) {
+        void (running ?? Promise.resolve()).then(() => callback(error))
+      },
     })
-    const run = new Pop3Run(this.#options, context, this.mailbox, (message, settled) => {
-      const delivery: Delivery<RawMessage> = {
-        unit: context.unit(message, settled),
-        value: message,
-      }
-      readable.push(delivery)
+    const push: Push = (message, settled) => {
+      const unit = context.unit(message, settled)
+      readable.push({ unit, value: message } satisfies Delivery<RawMessage>)
+    }
+    const run = new Pop3Run(this.#options, context, {
+      ...{ mailbox: this.mailbox, logins: this.#logins, push },
     })
     this.#run = run
     return readable
