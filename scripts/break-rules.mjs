@@ -386,8 +386,8 @@ const breakages = [
   [
     'G15',
     'an outage ends the drain at once',
-    'src/pipeline/sink-writer.ts',
-    'if (!error.retryable || signal.aborted || waited >= sinkPatienceMs) throw error',
+    'src/pipeline/outage.ts',
+    'if (stopping.aborted || waited >= sinkPatienceMs) throw error',
     'throw error',
     ['test/pipeline/sink-writer.test.ts'],
   ],

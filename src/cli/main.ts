@@ -1,26 +1,29 @@
 #!/usr/bin/env node
-/** The command line: one subcommand, and whatever goes wrong becomes one line and an exit code. */
+/** The command line: a table of commands, and whatever goes wrong becomes one line and an exit code. */
+import { type CommandPage, drainPage } from '../config/commands.ts'
 import { ConfigError } from '../errors.ts'
 import { drainCommand } from './drain.ts'
-import { drainHelp, mainHelp, version } from './help.ts'
+import { commandHelp, mainHelp, version } from './help.ts'
 import { reportError } from './report-error.ts'
 
-async function main([command, ...rest]: readonly string[]): Promise<number> {
-  switch (command) {
-    case 'drain':
-      if (rest.includes('--help')) return print(drainHelp)
-      return drainCommand(rest)
-    case '--help':
-    case 'help':
-      return print(mainHelp)
-    case '--version':
-      return print(`${version()}\n`)
-    default:
-      throw new ConfigError(
-        'MAILDRAIN_CONFIG_INVALID',
-        `${command === undefined ? 'no command was given' : 'there is no such command'}; write maildrain drain, or see maildrain --help`,
-      )
-  }
+interface Command {
+  readonly page: CommandPage
+  /** @returns the exit code */
+  readonly run: (argv: readonly string[]) => Promise<number>
+}
+
+const commands: readonly Command[] = [{ page: drainPage, run: drainCommand }]
+
+async function main([name, ...rest]: readonly string[]): Promise<number> {
+  if (name === '--help' || name === 'help') return print(mainHelp())
+  if (name === '--version') return print(`${version()}\n`)
+  const command = commands.find(({ page }) => page.name === name)
+  if (command === undefined)
+    throw new ConfigError(
+      'MAILDRAIN_CONFIG_INVALID',
+      `${name === undefined ? 'no command was given' : 'there is no such command'}; write maildrain drain, or see maildrain --help`,
+    )
+  return rest.includes('--help') ? print(commandHelp(command.page)) : command.run(rest)
 }
 
 function print(text: string): number {

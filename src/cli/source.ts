@@ -1,6 +1,6 @@
-/** The mailbox of `maildrain drain`: flags, files and environment to options of the source. */
+/** The mailbox of a command: flags, files and environment to options of the source. */
 import { readFileSync } from 'node:fs'
-import type { DrainFlags } from '../config/drain-flags.ts'
+import type { SourceFlags } from '../config/source-flags.ts'
 import { type SourceAddress, parseSourceUrl } from '../config/urls.ts'
 import { ConfigError, describeError } from '../errors.ts'
 import { parseProxy } from '../pop3/index.ts'
@@ -13,7 +13,7 @@ import { tokenOf } from './token.ts'
 const CERTIFICATE = 'MAILDRAIN_CONFIG_CLIENT_CERTIFICATE'
 
 /** @throws ConfigError for flags that are wrong or exclude each other, and secrets that cannot be had */
-export async function openSource(flags: DrainFlags): Promise<Source> {
+export async function openSource(flags: SourceFlags): Promise<Source> {
   const address = parseSourceUrl(flags.from)
   const { user, host, port } = address
   const options: Omit<Pop3SourceOptions, 'auth'> = {
@@ -44,7 +44,7 @@ export async function openSource(flags: DrainFlags): Promise<Source> {
   return pop3({ ...options, auth: { user, ...secret, ...mechanism } })
 }
 
-function tlsOf(flags: DrainFlags, { tls, port }: SourceAddress): 'implicit' | 'stls' | 'none' {
+function tlsOf(flags: SourceFlags, { tls, port }: SourceAddress): 'implicit' | 'stls' | 'none' {
   const refuse = (wrong: boolean, what: string) => {
     if (wrong) throw invalid(what)
   }
@@ -69,7 +69,7 @@ function tlsOf(flags: DrainFlags, { tls, port }: SourceAddress): 'implicit' | 's
 }
 
 function clientCertificate(
-  flags: DrainFlags,
+  flags: SourceFlags,
 ): Pick<Pop3SourceOptions, 'cert' | 'key' | 'pfx' | 'passphrase'> {
   const { clientCert, clientKey, clientPfx, keyPassphraseFile } = flags
   const passphrase =

@@ -1,6 +1,6 @@
 /** Where access tokens come from: a file, a command, or MAILDRAIN_TOKEN; never argv (G14). */
 import { spawn } from 'node:child_process'
-import type { DrainFlags } from '../config/drain-flags.ts'
+import type { SourceFlags } from '../config/source-flags.ts'
 import { ConfigError } from '../errors.ts'
 import type { TokenProvider } from '../pop3/index.ts'
 import { secretFile, takeVariable } from './secrets.ts'
@@ -9,7 +9,7 @@ const TOKEN = { what: 'token file', code: 'MAILDRAIN_CONFIG_TOKEN' } as const
 /** Tokens of Microsoft have 3 KB; a command that prints a megabyte prints something else. */
 const MAX_OUTPUT_CHARACTERS = 65_536
 
-type TokenFlags = Pick<DrainFlags, 'tokenFile' | 'tokenCommand' | 'passwordFile' | 'auth'>
+type TokenFlags = Pick<SourceFlags, 'tokenFile' | 'tokenCommand' | 'passwordFile' | 'auth'>
 
 /**
  * The token of the flags and the environment; undefined when a password is to be used.

@@ -1,14 +1,13 @@
 /** The flags of `maildrain drain`, declared once: parsing, help and reference are made of this table. */
 import { z } from 'zod'
-import { MECHANISMS, TLS_VERSIONS } from '../pop3/index.ts'
+import { outputFlags } from './output-flags.ts'
+import { sourceFlags } from './source-flags.ts'
 
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
+const { from, ...source } = sourceFlags.shape
+const { json, ...output } = outputFlags.shape
 
 export const drainFlags = z.strictObject({
-  from: z
-    .string()
-    .describe('Mailbox: pop3s://USER@HOST[:995] or pop3://USER@HOST[:110].')
-    .meta({ placeholder: 'URL' }),
+  from,
   to: z
     .string()
     .describe('Destination: kafka://HOST:PORT[,HOST:PORT…]/TOPIC or sqlite:PATH.')
@@ -17,124 +16,7 @@ export const drainFlags = z.strictObject({
     .boolean()
     .default(false)
     .describe('Delete from the server what is durable at the destination. Without it mail stays.'),
-  mailboxId: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('Name of the mailbox in keys and ledger; user@host unless given.')
-    .meta({ placeholder: 'ID' }),
-  passwordFile: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('File whose first line is the password, readable by its owner alone.')
-    .meta({ placeholder: 'FILE' }),
-  auth: z
-    .enum(MECHANISMS)
-    .optional()
-    .describe('How to log in; unless given, the best that the server offers.')
-    .meta({ placeholder: 'MECHANISM' }),
-  tokenFile: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('File whose first line is an OAuth access token; read again at each login.')
-    .meta({ placeholder: 'FILE' }),
-  tokenCommand: z
-    .string()
-    .min(1)
-    .optional()
-    .describe(
-      'Shell command that prints an OAuth access token; MAILDRAIN_FORCE_REFRESH=1 when the last one was rejected.',
-    )
-    .meta({ placeholder: 'COMMAND' }),
-  caFile: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('PEM file of the authorities to trust in place of the built-in list.')
-    .meta({ placeholder: 'FILE' }),
-  clientCert: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('PEM file of a client certificate, with its chain.')
-    .meta({ placeholder: 'FILE' }),
-  clientKey: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('PEM file of its key, readable by its owner alone.')
-    .meta({ placeholder: 'FILE' }),
-  clientPfx: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('PKCS #12 file of both, in place of the two flags above.')
-    .meta({ placeholder: 'FILE' }),
-  keyPassphraseFile: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('File whose first line is the passphrase of the key.')
-    .meta({ placeholder: 'FILE' }),
-  tlsPin: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('Public key that the server must have, sha256/BASE64; several with commas.')
-    .meta({ placeholder: 'PINS' }),
-  tlsMin: z
-    .enum(TLS_VERSIONS)
-    .default('TLSv1.2')
-    .describe('Oldest version of TLS that is accepted.')
-    .meta({ placeholder: 'VERSION' }),
-  proxy: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('Connect through socks5://[USER@]HOST[:1080] or http://[USER@]HOST[:8080].')
-    .meta({ placeholder: 'URL' }),
-  proxyPasswordFile: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('File whose first line is the password of the proxy.')
-    .meta({ placeholder: 'FILE' }),
-  discover: z
-    .boolean()
-    .default(false)
-    .describe('The host is a domain: ask for its POP3 servers by SRV records (RFC 6186).'),
-  noUtf8: z
-    .boolean()
-    .default(false)
-    .describe('Do not turn UTF-8 mode (RFC 6856) on where the server offers it.'),
-  starttls: z
-    .boolean()
-    .default(false)
-    .describe('With pop3://: TLS after the greeting (STLS), and never without it.'),
-  insecure: z
-    .boolean()
-    .default(false)
-    .describe('With pop3://: let the password cross the network in clear.'),
-  sessionMessages: z
-    .int()
-    .min(1)
-    .optional()
-    .describe('Messages read and deleted in one session at most; 5000 unless given.')
-    .meta({ placeholder: 'N' }),
-  quitDeletes: z
-    .enum(['auto', 'yes', 'no'])
-    .default('auto')
-    .describe(
-      'Does QUIT on this server remove what was only read? auto: yes unless the server says otherwise.',
-    )
-    .meta({ placeholder: 'WHEN' }),
-  onUidlReset: z
-    .enum(['stop', 'continue'])
-    .default('stop')
-    .describe('When the server has given all mail new unique-ids: stop, or take it all for new.')
-    .meta({ placeholder: 'WHAT' }),
+  ...source,
   receipt: z
     .string()
     .min(1)
@@ -147,13 +29,8 @@ export const drainFlags = z.strictObject({
     .optional()
     .describe('Directory for locks and scratch files; $XDG_STATE_HOME/maildrain unless given.')
     .meta({ placeholder: 'DIR' }),
-  json: z.boolean().default(false).describe('Print the receipt as JSON.'),
-  quiet: z.boolean().default(false).describe('Print nothing but errors.'),
-  logLevel: z
-    .enum(LOG_LEVELS)
-    .optional()
-    .describe('Least level of log lines; warn on a terminal, else info.')
-    .meta({ placeholder: 'LEVEL' }),
+  json: json.describe('Print the receipt as JSON.'),
+  ...output,
 })
 
 export type DrainFlags = z.output<typeof drainFlags>

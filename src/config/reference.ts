@@ -6,7 +6,7 @@ import { kafkaSinkOptions } from '../sinks/kafka/options.ts'
 import { sqliteSinkOptions } from '../sinks/sqlite/options.ts'
 import { pop3SourceOptions } from '../sources/pop3/options.ts'
 import { parseOptions } from '../transforms/parse/options.ts'
-import { drainFlags } from './drain-flags.ts'
+import { type CommandPage, commandPages } from './commands.ts'
 import { EXIT_CODES } from './exit-codes.ts'
 import { flagsOf } from './flags.ts'
 
@@ -26,20 +26,30 @@ export function referencePages(): Record<string, string> {
   }
 }
 
-function cliPage(): string {
-  const rows = flagsOf(drainFlags).map(({ name, placeholder, description, choices, byDefault }) => [
+function commandSection({ name, usage, about, flags }: CommandPage): string {
+  const rows = flagsOf(flags).map(({ name, placeholder, description, choices, byDefault }) => [
     `\`--${name}${placeholder === null ? '' : ` ${placeholder}`}\``,
     cell(choices === null ? description : `${description} One of ${choices.join(', ')}.`),
     byDefault ?? '',
   ])
+  return `## maildrain ${name}
+
+\`${usage}\`
+
+${about}
+
+${table(['flag', 'what it does', 'default'], rows)}
+`
+}
+
+function cliPage(): string {
   const codes = EXIT_CODES.map(([code, meaning]) => [code, meaning])
   return `# Command line
 
 ${NOTE}
 
-\`maildrain drain --from URL --to URL [--delete] [flags]\`
-
-${table(['flag', 'what it does', 'default'], rows)}
+${commandPages.map(commandSection).join('\n')}
+## Secrets
 
 The password comes from \`--password-file\`, from \`MAILDRAIN_PASSWORD\`, or from a prompt on a terminal; an OAuth token
 from \`--token-command\`, \`--token-file\` or \`MAILDRAIN_TOKEN\`; the password of a proxy from \`--proxy-password-file\` or

@@ -69,6 +69,11 @@ export class Ownership {
     this.#batch = batch
   }
 
+  /** @throws SinkError MAILDRAIN_SINK_FENCED when another has taken over */
+  confirm(): void {
+    if (this.#lastBatch() === null) throw this.#fenced()
+  }
+
   #lastBatch(): number | null {
     const row = this.#database
       .prepare('SELECT batch FROM ledger_owner WHERE mailbox = ? AND epoch = ?')
@@ -83,7 +88,7 @@ export class Ownership {
     const owner = row ? `process ${String(row[1])} on ${String(row[0])}` : 'somebody'
     return new SinkError(
       'MAILDRAIN_SINK_FENCED',
-      `${owner} has taken this mailbox over in ${this.#database.path}; nothing was written, let it finish`,
+      `${owner} has taken this mailbox over in ${this.#database.path}; nothing more is written or deleted here, let it finish`,
     )
   }
 }

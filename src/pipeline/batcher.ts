@@ -41,6 +41,7 @@ export class Batcher {
   #writing: Promise<void> | undefined
   #timer: Timer | undefined
   #starved = false
+  #hurried = false
   #failed = false
 
   constructor(options: BatcherOptions) {
@@ -64,11 +65,24 @@ export class Batcher {
     if (value) this.#evaluate()
   }
 
-  /** Resolves when no write is in flight; what still waits stays uncommitted. */
-  async settled(): Promise<void> {
+  /** From now on nothing waits for more: the drain is being stopped. */
+  hurry(): void {
+    this.#hurried = true
+    this.#evaluate()
+  }
+
+  /** The drain has failed: what waits stays uncommitted. A write that is in flight comes to its answer. */
+  fail(error: unknown): void {
+    if (this.#failed) return
     this.#failed = true
     this.#timer?.cancel()
-    await this.#writing?.catch(() => undefined)
+    this.#timer = undefined
+    for (const item of this.#queue.splice(0)) item.settle({ kind: 'errored', error })
+  }
+
+  /** Resolves when no write is in flight. */
+  async settled(): Promise<void> {
+    await this.#writing
   }
 
   /** For invariant checks: something waits, nothing is in flight, and nothing will ever move it. */
@@ -82,7 +96,7 @@ export class Batcher {
     if (this.#queue.length === 0) return
     const { clock, lingerMs } = this.#options
     const due = Math.max(this.#oldest, this.#lastWriteEnd) + lingerMs
-    if (this.#full() || this.#starved || clock.monotonic() >= due) {
+    if (this.#full() || this.#starved || this.#hurried || clock.monotonic() >= due) {
       this.#timer?.cancel()
       this.#timer = undefined
       this.#start()
@@ -104,10 +118,10 @@ export class Batcher {
     const write = this.#options.write(items).then(
       () => this.#ended(),
       (error: unknown) => {
-        this.#failed = true
         this.#writing = undefined
         this.#options.onFailure(error)
-        for (const item of [...items, ...this.#queue]) item.settle({ kind: 'errored', error })
+        this.fail(error)
+        for (const item of items) item.settle({ kind: 'errored', error })
       },
     )
     this.#writing = write

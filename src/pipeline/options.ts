@@ -31,6 +31,13 @@ export const drainTuning = z.strictObject({
     .min(0)
     .default(600_000)
     .describe('Milliseconds that an outage of the destination is waited out in the middle.'),
+  stopGraceMs: z
+    .int()
+    .min(0)
+    .default(10_000)
+    .describe(
+      'Milliseconds that a stop may take: what was read becomes durable and is deleted; 0: everything is closed at once.',
+    ),
 })
 
 export interface DrainTuning extends z.input<typeof drainTuning> {}

@@ -2,23 +2,16 @@
  * Brings batches to the sink and turns its answers into verdicts (G15): an outage is waited out with the same batch; only
  * a rejection that names a message and repeats with that message alone rejects it.
  */
-import type { Clock } from '../clock.ts'
-import { sleep } from '../clock.ts'
 import { BatchError, MaildrainError, SinkError, describeError } from '../errors.ts'
 import type { LedgerEntry } from '../ledger/ledger.ts'
-import type { Logger } from '../logger.ts'
 import type { Batch, BatchMessage, Sink } from '../sinks/sink.ts'
 import type { BatchItem } from './batcher.ts'
-import { backoffMs } from './retry.ts'
+import { type Patience, waitOutOutages } from './outage.ts'
 
-export interface SinkWriterOptions {
+export interface SinkWriterOptions extends Patience {
   readonly sink: Sink
-  /** How long an outage in the middle is waited out, milliseconds. */
-  readonly sinkPatienceMs: number
   readonly fingerprint: string
-  readonly clock: Clock
-  readonly random: () => number
-  readonly log: Logger
+  /** Given to each write: nothing more is waited for once it is aborted. */
   readonly signal: AbortSignal
 }
 
@@ -77,20 +70,14 @@ export class SinkWriter {
 
   /** Writes until it is answered; returns the messages that the sink rejected by name. */
   async #commit(batch: Batch): Promise<ReadonlyMap<number, MaildrainError>> {
-    const { sink, clock, random, log, signal, sinkPatienceMs } = this.#options
-    const started = clock.monotonic()
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        await sink.write(batch, { signal })
-        return new Map()
-      } catch (error) {
-        if (error instanceof BatchError) return error.failures
-        if (!(error instanceof MaildrainError)) throw unexpected(sink.name, error)
-        const waited = clock.monotonic() - started
-        if (!error.retryable || signal.aborted || waited >= sinkPatienceMs) throw error
-        log.warn({ code: error.code, attempt, waitedMs: Math.round(waited) }, error.message)
-        await sleep(clock, backoffMs(attempt, { initialMs: 250, maxMs: 15_000 }, random), signal)
-      }
+    const { sink, signal } = this.#options
+    try {
+      await waitOutOutages(this.#options, () => sink.write(batch, { signal }))
+      return new Map()
+    } catch (error) {
+      if (error instanceof BatchError) return error.failures
+      if (error instanceof MaildrainError) throw error
+      throw unexpected(sink.name, error)
     }
   }
 }

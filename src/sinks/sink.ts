@@ -62,6 +62,9 @@ export interface WriteOptions {
  *   the listed messages are not, or with another `MaildrainError` when none is claimed. An outcome that is not known
  *   (a lost commit reply) the sink settles by reading before it answers. Not called again before it has settled.
  * - A retryable error is an outage: the same batch is written again later. All other errors end the drain.
+ * - `confirmOwner` rejects when another drainer has taken the mailbox over, with the error that `write` would reject with;
+ *   asked before anything is deleted from the server, so it must not push the other one aside. A retryable error is an
+ *   outage. Never called while a `write` is in flight.
  * - `close` releases everything, flushes nothing that was not acknowledged, and may be called in any state.
  */
 export interface Sink {
@@ -79,6 +82,7 @@ export interface Sink {
   readonly ledger?: Ledger
   open(context: SinkContext): Promise<void>
   write(batch: Batch, options: WriteOptions): Promise<void>
+  confirmOwner?(): Promise<void>
   close(): Promise<void>
   healthcheck?(): Promise<void>
 }

@@ -40,12 +40,25 @@ export interface SourceContext {
   commit(entries: readonly LedgerEntry[], tombstones?: readonly string[]): Promise<void>
   /** Commits what was observed of the mail server, for later runs (`Batch.host`). */
   remember(host: string): Promise<void>
+  /**
+   * Asks the destination whether this drain still owns the mailbox there: to be asked in each session before the first
+   * DELE, for whoever was suspended does not know what happened meanwhile (G11). An outage is waited out, so the session
+   * has to be kept alive.
+   * @throws MaildrainError when it does not, or when the outage lasts; the drain ends then
+   */
+  confirmOwner(): Promise<void>
   /** Tells the batcher whether waiting longer can bring it more records: true = it cannot. */
   starved(value: boolean): void
   progress(update: Partial<Progress>): void
   readonly clock: Clock
   readonly random: () => number
   readonly log: Logger
+  /**
+   * Aborted when no further mail is to be asked for. What is in flight becomes durable, the session deletes what is durable
+   * and ends as it may (G2); then the stream fails with the signal's reason. Whoever only waits gives up at once.
+   */
+  readonly stopping: AbortSignal
+  /** Aborted when nothing more is to be waited for: sessions are closed as they are. `stopping` is aborted then, too. */
   readonly signal: AbortSignal
 }
 
@@ -65,7 +78,11 @@ export interface Source {
   readonly name: string
   /** Mailbox id (src/identity.ts). */
   readonly mailbox: string
-  /** Starts reading. The stream's end says only that the source has nothing more to say; `report` says what it did. */
+  /**
+   * Starts reading; called again when the stream is closed, for another look at the mailbox. The stream's end says only that
+   * the source has nothing more to say, and it is closed when nothing of this reading goes on any more; `report` says what
+   * the last one did.
+   */
   open(context: SourceContext): Readable
   report(): SourceReport
 }

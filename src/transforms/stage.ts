@@ -11,6 +11,8 @@ export interface StageContext {
   readonly ledger: Ledger
   readonly log: Logger
   readonly clock: Clock
+  /** Is mail likely to come soon? Then whatever takes long to load may begin at once; else when the first value comes. */
+  readonly expectsMail: boolean
 }
 
 /**

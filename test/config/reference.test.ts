@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { drainFlags } from '../../src/config/drain-flags.ts'
+import { commandPages } from '../../src/config/commands.ts'
 import { flagsOf, helpOf, parseFlags } from '../../src/config/flags.ts'
 
 describe('flags', () => {
@@ -36,9 +36,12 @@ describe('flags', () => {
     expect(() => parse(...argv)).not.toThrow(/hunter2/)
   })
 
-  it('help names every flag of the drain', () => {
-    const help = helpOf(drainFlags)
-    for (const { name } of flagsOf(drainFlags)) expect(help).toContain(`--${name} `)
+  it.each(commandPages)('help of $name names every flag and says what it is', ({ flags }) => {
+    const help = helpOf(flags)
+    for (const { name, description } of flagsOf(flags)) {
+      expect(help).toContain(`--${name} `)
+      expect(description, name).not.toBe('')
+    }
     for (const line of help.split('\n')) expect(line.length).toBeLessThanOrEqual(100)
   })
 })

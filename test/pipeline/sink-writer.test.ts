@@ -15,7 +15,7 @@ function setup(sinkPatienceMs = 600_000) {
   const abort = new AbortController()
   const writer = new SinkWriter({
     ...{ sink, sinkPatienceMs, fingerprint: 'f1', clock, random: () => 0.5, log: silentLogger },
-    signal: abort.signal,
+    ...{ signal: new AbortController().signal, stopping: abort.signal },
   })
   const verdicts = new Map<string, Verdict>()
   const item = (uidl: string): BatchItem => {

@@ -34,7 +34,7 @@ export async function through(
     )
     return { unit, value: message }
   })
-  const chain = composeChain(transforms, { ledger, log: silentLogger, clock })
+  const chain = composeChain(transforms, { ledger, log: silentLogger, clock, expectsMail: true })
   const arrivals = new Writable({
     objectMode: true,
     write(delivery: Delivery, _encoding, done) {

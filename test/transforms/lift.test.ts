@@ -111,7 +111,10 @@ describe('what cannot stand in a chain is refused before anything runs', () => {
     ['a number', 7],
     ['nothing', undefined],
   ])('%s', (_, transform) => {
-    const context = { ledger: new MemoryLedger(), log: silentLogger, clock: systemClock }
+    const context = {
+      ...{ ledger: new MemoryLedger(), log: silentLogger, clock: systemClock },
+      expectsMail: true,
+    }
     expect(() => composeChain([transform as Transform], context)).toThrow(
       expect.objectContaining({ code: 'MAILDRAIN_CONFIG_TRANSFORM' }),
     )

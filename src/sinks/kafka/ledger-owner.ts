@@ -14,7 +14,7 @@ import type {
   ProducerRecord,
   TransactionalProducer,
 } from './client.ts'
-import { withDeadline } from './deadline.ts'
+import { withDeadline } from '../../deadline.ts'
 import { kafkaFailure } from './kafka-error.ts'
 import {
   LEDGER_FORMAT,

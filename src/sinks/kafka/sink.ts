@@ -38,6 +38,7 @@ export type OpenClient = (
 interface Opened {
   readonly client: KafkaClient
   readonly index: ScratchLedger
+  readonly owner: LedgerOwner
   readonly committer: Committer
   readonly pace: Pace
   /** Of the data topic. */
@@ -126,6 +127,10 @@ export class KafkaSink implements Sink {
     if (failures.size > 0) throw new BatchError(failures)
   }
 
+  async confirmOwner(): Promise<void> {
+    await this.#open.owner.assertNotReplaced()
+  }
+
   async close(): Promise<void> {
     this.#opened = undefined
     for (const release of this.#held.splice(0).reverse()) await release()
@@ -175,7 +180,7 @@ export class KafkaSink implements Sink {
       maxBatchBytes: () => this.#maxBatchBytes,
       onTooLarge: () => this.#lowerLimit(client),
     })
-    this.#opened = { client, index, committer, pace, partitions }
+    this.#opened = { client, index, owner, committer, pace, partitions }
   }
 
   /** A record that the topic's retention has removed is not at the destination any more (G5). */

@@ -91,6 +91,11 @@ export class SqliteSink implements Sink {
     if (failures.size > 0) throw new BatchError(failures)
   }
 
+  async confirmOwner(): Promise<void> {
+    await Promise.resolve()
+    this.#open.ownership.confirm()
+  }
+
   async close(): Promise<void> {
     await Promise.resolve()
     this.#opened?.database.close()

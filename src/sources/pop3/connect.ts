@@ -21,31 +21,47 @@ const BUSY: readonly ErrorCode[] = [
 /** Sessions in a row that ended before anything came of them. */
 const CAUTIOUS_AFTER = 3
 
+/** What one run of a source leaves to the next: a server counts its seconds between logins over all of them. */
+export class Logins {
+  everLoggedIn = false
+  /** By the monotonic clock. */
+  last = -Infinity
+  /** LOGIN-DELAY (RFC 2449 section 6.6), as the server last told it. */
+  delayMs = 0
+  /** What was warned of. */
+  readonly warned = new Set<string>()
+}
+
 export class Connector {
   readonly #options: ResolvedPop3SourceOptions
   readonly #context: SourceContext
+  readonly #logins: Logins
   #failingSince: number | undefined
   #attempt = 0
-  #everLoggedIn = false
-  #lastLogin = -Infinity
   #connectedAt = 0
-  /** What the server wants between two logins (RFC 2449 section 6.5), ms. */
-  loginDelayMs = 0
   readonly #host: Host
   /** Sessions that ended before anything came of them: one command at a time may help (o2.pl). */
   #fruitless = 0
-  #introduced = false
-  readonly #warned = new Set<string>()
 
-  constructor(options: ResolvedPop3SourceOptions, context: SourceContext, host: Host) {
+  constructor(
+    options: ResolvedPop3SourceOptions,
+    context: SourceContext,
+    { host, logins }: { readonly host: Host; readonly logins: Logins },
+  ) {
     this.#options = options
     this.#context = context
     this.#host = host
+    this.#logins = logins
   }
 
   /** Monotonic clock when the last connection was begun, ms. */
   get connectedAt(): number {
     return this.#connectedAt
+  }
+
+  /** What the server wants between two logins (RFC 2449 section 6.5), ms. */
+  get loginDelayMs(): number {
+    return this.#logins.delayMs
   }
 
   /** Something came of a session: patience begins anew. */
@@ -73,15 +89,15 @@ export class Connector {
   }
 
   async #wait(error: unknown): Promise<void> {
-    const { clock, random, log, signal } = this.#context
-    signal.throwIfAborted()
+    const { clock, random, log, stopping } = this.#context
+    stopping.throwIfAborted()
     if (!(error instanceof MaildrainError) || !error.retryable) throw error
     if (error.code === 'MAILDRAIN_POP3_DESYNC') this.#host.cameApart()
     const now = clock.monotonic()
     this.#failingSince ??= now
     this.#attempt += 1
     const { openPatienceMs, retryPatienceMs, retryInitialMs } = this.#options
-    const patient = this.#everLoggedIn || BUSY.includes(error.code)
+    const patient = this.#logins.everLoggedIn || BUSY.includes(error.code)
     const patienceMs = patient ? retryPatienceMs : openPatienceMs
     const waitMs = backoffMs(this.#attempt, { initialMs: retryInitialMs, maxMs: 60_000 }, random)
     if (now + waitMs - this.#failingSince > patienceMs) throw error
@@ -89,16 +105,16 @@ export class Connector {
       { code: error.code, attempt: this.#attempt, waitMs: Math.round(waitMs) },
       error.message,
     )
-    await sleep(clock, waitMs, signal)
+    await sleep(clock, waitMs, stopping)
   }
 
   async #tryOpen(): Promise<Pop3Client> {
-    const { clock, signal } = this.#context
-    const early = this.#lastLogin + this.loginDelayMs - clock.monotonic()
-    if (early > 0) await sleep(clock, early, signal)
+    const { clock, stopping } = this.#context
+    const early = this.#logins.last + this.#logins.delayMs - clock.monotonic()
+    if (early > 0) await sleep(clock, early, stopping)
     this.#connectedAt = clock.monotonic()
     const client = await Pop3Client.connect(this.#clientOptions(), {
-      ...{ clock, signal, onWarning: (warning: string) => this.#warn(warning) },
+      ...{ clock, signal: stopping, onWarning: (warning: string) => this.#warn(warning) },
     })
     if (client.hangsOnCapa) this.#host.hangsOnCapa()
     try {
@@ -107,23 +123,21 @@ export class Connector {
       client.close()
       throw error
     }
-    this.#everLoggedIn = true
-    this.#introduce(client)
-    this.#lastLogin = clock.monotonic()
-    this.loginDelayMs = (client.capabilities.loginDelaySeconds ?? 0) * 1000
+    if (!this.#logins.everLoggedIn) this.#introduce(client)
+    this.#logins.everLoggedIn = true
+    this.#logins.last = clock.monotonic()
+    this.#logins.delayMs = (client.capabilities.loginDelaySeconds ?? 0) * 1000
     return client
   }
 
   /** Says once what speaks there. */
   #introduce({ implementation, utf8, secure }: Pop3Client): void {
-    if (this.#introduced) return
-    this.#introduced = true
     this.#context.log.info({ implementation, utf8, secure }, 'logged in to the POP3 server')
   }
 
   #warn(warning: string): void {
-    if (this.#warned.has(warning)) return
-    this.#warned.add(warning)
+    if (this.#logins.warned.has(warning)) return
+    this.#logins.warned.add(warning)
     this.#context.log.warn({}, warning)
   }
 

@@ -74,6 +74,8 @@ export class Course implements CourseParts {
   resetChecked = false
   /** Most numbers that a session has listed. */
   widestView = 0
+  /** A session is reading or deleting, now. */
+  working = false
   /** The last session got to the end of what it saw. */
   expectNothing = false
   /** Rounds in which a closing look has found new mail. */

@@ -24,9 +24,9 @@ export class Keeper {
 
   /** Tombstones for what an earlier run saw gone a day ago: never in the run that deleted it (G7). */
   async forgetGone(): Promise<void> {
-    const { ledger, clock } = this.#context
+    const { ledger, clock, stopping } = this.#context
     const keys = [...ledger.goneBefore(clock.now() - DAY_MS)]
-    for (let i = 0; i < keys.length; i += FORGET_CHUNK)
+    for (let i = 0; i < keys.length && !stopping.aborted; i += FORGET_CHUNK)
       await this.#context.commit([], keys.slice(i, i + FORGET_CHUNK))
   }
 

@@ -84,7 +84,7 @@ function judgeSpared(course: Course, { messages }: Opened, { look }: Seen): void
 async function lookAgain({ context }: Course, { client }: Opened, waitMs: number): Promise<Next> {
   context.progress({ phase: 'verifying' })
   await quitQuietly(client, context.log)
-  await sleep(context.clock, waitMs, context.signal)
+  await sleep(context.clock, waitMs, context.stopping)
   return 'again'
 }
 

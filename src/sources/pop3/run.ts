@@ -9,6 +9,7 @@ import { lookAndWork } from './look-session.ts'
 import { quitQuietly } from './quit-quietly.ts'
 import type { RunState } from './run-state.ts'
 import { Stagnation } from './stagnation.ts'
+import { closeWhenStopped } from './stop.ts'
 import { readKept, readWindows } from './window-session.ts'
 
 export class Pop3Run {
@@ -32,21 +33,16 @@ export class Pop3Run {
     for (;;) {
       context.progress({ phase: 'connecting' })
       const client = await connector.open()
-      // Whoever stops does not wait for a server that says nothing. What is being deleted comes to its end, so that
-      // nothing is in doubt.
-      const stop = () => {
-        if (client.state === 'transaction') client.close()
-      }
-      context.signal.addEventListener('abort', stop, { once: true })
+      const letGo = closeWhenStopped(client, context, () => this.#course.working)
       try {
         if ((await this.#session(client)) === 'done') break
       } catch (error) {
         client.close()
-        context.signal.throwIfAborted()
+        context.stopping.throwIfAborted()
         await connector.failed(error)
         continue
       } finally {
-        context.signal.removeEventListener('abort', stop)
+        letGo()
       }
       this.#stagnation.assertProgress(String(this.#emptyLooks))
     }

@@ -110,7 +110,7 @@ export class Session {
       this.#readingOver = true
       this.#echo.pause()
       this.#updateStarved()
-      // When the drain itself is ending nobody will answer any more, and nothing will be deleted either.
+      // When nothing is to be waited for any more, nobody will answer, and nothing will be deleted either.
       while (this.#gate.pending > 0 && !signal.aborted) await this.#change()
       this.#keepAlive?.cancel()
       this.#options.context.starved(false)
@@ -122,9 +122,7 @@ export class Session {
   async #issueAll(items: Iterable<WorkItem> | AsyncIterable<WorkItem>, push: Push): Promise<void> {
     let issued = 0
     for await (const item of items) {
-      await this.#credit(item)
-      if (this.#isOver(issued)) {
-        this.#options.context.budget.release(item.listedOctets)
+      if (this.#isOver(issued) || !(await this.#credit(item))) {
         this.cutShort = true
         return
       }
@@ -136,8 +134,8 @@ export class Session {
 
   /** One message is asked for in any case: else a slow opening would leave nothing of a session. */
   #isOver(issued: number): boolean {
-    if (this.quota !== undefined) return true
     const { context, until } = this.#options
+    if (this.quota !== undefined || context.stopping.aborted) return true
     return issued > 0 && context.clock.monotonic() >= until
   }
 
@@ -159,14 +157,27 @@ export class Session {
     context.progress({ phase: 'deleting' })
     const begun = context.clock.monotonic()
     const expunge = new Expunge({ client, context, state: this.#options.state, keys: this.#keys })
+    const numbers = this.#gate.deletable()
+    if (numbers.length > 0) await this.#confirmOwner()
     try {
-      await expunge.run(this.#gate.deletable(), { spare: spare && removes === 'unknown' })
+      await expunge.run(numbers, { spare: spare && removes === 'unknown' })
       return true
     } finally {
       this.deleted = expunge.deleted
       this.spared = expunge.spared
       this.quitMs = context.clock.monotonic() - begun
     }
+  }
+
+  /** Whoever was suspended may have been taken for dead (G11). The destination may be away: NOOP meanwhile. */
+  async #confirmOwner(): Promise<void> {
+    this.#startKeepAlive()
+    try {
+      await this.#options.context.confirmOwner()
+    } finally {
+      this.#keepAlive?.cancel()
+    }
+    this.#signal.throwIfAborted()
   }
 
   /** Waits until one more may be issued. Without an echo a reply is known by nothing but its place: one at a time then. */
@@ -189,18 +200,22 @@ export class Session {
     }
   }
 
-  async #credit(item: WorkItem): Promise<void> {
-    const { budget } = this.#options.context
+  /** False when the drain was stopped, or the server gave no more, while it was waited for. */
+  async #credit(item: WorkItem): Promise<boolean> {
+    const { budget, stopping } = this.#options.context
     this.#signal.throwIfAborted()
-    while (!budget.tryTake(item.listedOctets)) {
+    const goesOn = () => !stopping.aborted && this.quota === undefined
+    while (goesOn() && !budget.tryTake(item.listedOctets)) {
       this.#blocked = true
       this.#echo.pause()
       this.#updateStarved()
       await budget.wait(this.#signal)
     }
-    if (!this.#blocked) return
-    this.#blocked = false
-    this.#updateStarved()
+    if (this.#blocked) {
+      this.#blocked = false
+      this.#updateStarved()
+    }
+    return goesOn()
   }
 
   #issue(item: WorkItem, push: Push): void {

@@ -6,23 +6,34 @@ import { Readable } from 'node:stream'
 import { z } from 'zod'
 import { ConfigError } from '../../errors.ts'
 import { mailboxId } from '../../identity.ts'
-import type { Delivery, Verdict } from '../../pipeline/delivery.ts'
+import type { Ledger } from '../../ledger/ledger.ts'
+import type { Delivery } from '../../pipeline/delivery.ts'
 import { checkOptions, defaultPort } from '../../pop3/index.ts'
 import type { RawMessage } from '../../message.ts'
 import type { Source, SourceContext, SourceReport } from '../source.ts'
-import { Connector } from './connect.ts'
-import { Host } from './host.ts'
 import {
   type Pop3SourceOptions,
   type ResolvedPop3SourceOptions,
   pop3SourceOptions,
 } from './options.ts'
+import { Connector, Logins } from './connect.ts'
+import { Host } from './host.ts'
 import { Pop3Run } from './run.ts'
+import type { Push } from './session.ts'
+
+interface Acquaintance {
+  readonly ledger: Ledger
+  readonly host: Host
+  /** Wall clock, ms since 1970 UTC. */
+  readonly since: number
+}
 
 export class Pop3Source implements Source {
   readonly name = 'pop3'
   readonly mailbox: string
   readonly #options: ResolvedPop3SourceOptions
+  readonly #logins = new Logins()
+  #known: Acquaintance | undefined
   #run: Pop3Run | undefined
 
   /**
@@ -40,33 +51,42 @@ export class Pop3Source implements Source {
   }
 
   open(context: SourceContext): Readable {
-    let started = false
+    let running: Promise<void> | undefined
     const readable = new Readable({
       objectMode: true,
       read() {
-        if (started) return
-        started = true
-        run.drain().then(
-          () => readable.push(null),
-          (error: unknown) => readable.destroy(error as Error),
+        running ??= run.drain().then(
+          () => void readable.push(null),
+          (error: unknown) => void readable.destroy(error as Error),
         )
       },
+      // Closed when the run has ended: until then deletions may be under way, and the counts may change.
+      destroy(error, callback) {
+        void (running ?? Promise.resolve()).then(() => callback(error))
+      },
     })
-    const push = (message: RawMessage, settled: (verdict: Verdict) => void): void => {
-      const delivery: Delivery<RawMessage> = {
-        unit: context.unit(message, settled),
-        value: message,
-      }
-      readable.push(delivery)
+    const push: Push = (message, settled) => {
+      const unit = context.unit(message, settled)
+      readable.push({ unit, value: message } satisfies Delivery<RawMessage>)
     }
-    const host = new Host(context.ledger.host ?? null, () => context.clock.now())
+    const { host, since } = this.#acquaintance(context)
     const run = new Pop3Run({
       ...{ options: this.#options, context, mailbox: this.mailbox, push, host },
-      connector: new Connector(this.#options, context, host),
-      runStart: context.clock.now(),
+      connector: new Connector(this.#options, context, { host, logins: this.#logins }),
+      runStart: since,
     })
     this.#run = run
     return readable
+  }
+
+  /** While a ledger stays open, what was asked of the host is not asked again, and what was tried is not tried again. */
+  #acquaintance({ ledger, clock }: SourceContext): Acquaintance {
+    if (this.#known?.ledger !== ledger)
+      this.#known = {
+        ...{ ledger, since: clock.now() },
+        host: new Host(ledger.host ?? null, () => clock.now()),
+      }
+    return this.#known
   }
 
   report(): SourceReport {

@@ -36,6 +36,8 @@ export async function work(course: Course, opened: Opened, task: Task): Promise<
   const quit = await readAndFinish(course, opened, session, task)
   if (session.quota === undefined || session.progressed > 0) connector.progressed()
   ended(course, session, task, quit)
+  // What a session that was stopped did not meet is not gone.
+  context.stopping.throwIfAborted()
   if (session.quota !== undefined) throw session.quota
   if (!task.hasUidl) return withoutUidl(course, session, task)
   const complete = task.complete || task.isFinished?.() === true
@@ -56,6 +58,7 @@ async function readAndFinish(
   const { context, keeper, deletions } = course
   let quit = false
   let lost = false
+  course.working = true
   try {
     await session.read(task.items, course.push)
     await task.afterReading?.()
@@ -65,10 +68,11 @@ async function readAndFinish(
     if (quit) course.spared = session.spared
     return quit
   } catch (error) {
-    lost = true
-    lose(course, session, error)
+    lost = !context.stopping.aborted
+    if (lost) lose(course, session, error)
     throw session.quota ?? error
   } finally {
+    course.working = false
     deletions.quit(opened.messages, session.deleted)
     course.learn({
       ...{ openMs: opened.openMs, messages: opened.messages, octets: opened.octets },

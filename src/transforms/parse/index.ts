@@ -20,9 +20,9 @@ export function parse(options: ParseOptions = {}): Stage {
   const resolved = { ...result.data, workers: result.data.workers ?? defaultWorkers() }
   return {
     name: 'parse',
-    create({ clock }) {
+    create({ clock, expectsMail }) {
       const pool = new ParsePool({ options: resolved, clock })
-      pool.start()
+      if (expectsMail) pool.start()
       return new ParseStream(pool)
     },
   }

@@ -251,7 +251,7 @@ describe('lost connections', () => {
     expect(server.sessions).toBeLessThanOrEqual(1)
   })
 
-  it('case 95: a stop leaves the session without QUIT and everything on the server', async () => {
+  it('case 95: a stop without a grace leaves the session without QUIT and everything on the server', async () => {
     const server = await serve(50)
     const sink = new MemorySink()
     const abort = new AbortController()
@@ -259,8 +259,10 @@ describe('lost connections', () => {
       abort.abort()
       return new Promise((resolve) => setTimeout(resolve, 20))
     }
-    const stopped = drainInto(server, sink, { signal: abort.signal, batchMaxMessages: 10 })
-    await expect(stopped).rejects.toMatchObject({ code: 'MAILDRAIN_STOPPED' })
+    const change = { signal: abort.signal, batchMaxMessages: 10, stopGraceMs: 0 }
+    await expect(drainInto(server, sink, change)).rejects.toMatchObject({
+      code: 'MAILDRAIN_STOPPED',
+    })
     expect(server.remaining()).toBe(50)
     sink.beforeWrite = () => undefined
     const receipt = await drainInto(server, sink)

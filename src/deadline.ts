@@ -2,7 +2,7 @@
  * A hard end for calls that may hang: kafkajs never reopens a connection that swallows its requests, and retries on it
  * without limit.
  */
-import type { Clock } from '../../clock.ts'
+import type { Clock } from './clock.ts'
 
 /**
  * Settles as `work` does, or rejects with `late()` after `ms` milliseconds, or with the signal's reason when it aborts.

@@ -1,0 +1,29 @@
+/** What each command is, for its help and for the reference. */
+import type { z } from 'zod'
+import { drainFlags } from './drain-flags.ts'
+
+export interface CommandPage {
+  readonly name: string
+  readonly usage: string
+  /** One clause, for the list of commands. */
+  readonly summary: string
+  readonly about: string
+  readonly flags: z.ZodObject
+  readonly examples: readonly string[]
+}
+
+export const drainPage: CommandPage = {
+  name: 'drain',
+  usage: 'maildrain drain --from URL --to URL [--delete] [flags]',
+  summary: 'drain a mailbox',
+  about: `Drains the mailbox into the destination until nothing unseen is left. Without --delete mail stays on the
+server, and the next run does not write it again.`,
+  flags: drainFlags,
+  examples: [
+    'maildrain drain --from pop3s://ann@example.org@mail.example.org --to sqlite:mail.db --password-file ~/.ann',
+    'maildrain drain --from pop3s://ann@mail.example.org --to kafka://broker:9092/mail --delete',
+  ],
+}
+
+/** In the order of help and reference. */
+export const commandPages: readonly CommandPage[] = [drainPage]
