@@ -8,7 +8,7 @@ import { type LogLevel, jsonLogger, plainLogger } from '../observe/log.ts'
 import { type ProgressView, noProgress, progressBar, progressLog } from '../observe/progress.ts'
 import { ReceiptFile, formatReceipt } from '../observe/receipt.ts'
 import { drain } from '../pipeline/drain.ts'
-import { type Receipt, exitCodeOf } from '../pipeline/receipt.ts'
+import { type Progress, type Receipt, exitCodeOf } from '../pipeline/receipt.ts'
 import type { Logger } from '../logger.ts'
 import type { Sink } from '../sinks/sink.ts'
 import type { Source } from '../sources/source.ts'
@@ -36,7 +36,8 @@ interface Run {
 }
 
 async function run({ flags, source, sink, receiptFile }: Run): Promise<number> {
-  const { log, progress } = observers(flags)
+  const { log, progress, writeLine } = observers(flags)
+  const explain = flags.explain ? explainer(writeLine) : () => undefined
   const stop = watchSignals()
   let last: Receipt | undefined
   try {
@@ -44,7 +45,10 @@ async function run({ flags, source, sink, receiptFile }: Run): Promise<number> {
       ...{ source, into: sink, log, signal: stop.signal },
       deletion: flags.delete ? 'delete' : 'keep',
       ...(flags.stateDir === undefined ? {} : { stateDir: flags.stateDir }),
-      onProgress: (update) => progress.update(update),
+      onProgress: (update) => {
+        progress.update(update)
+        explain(update)
+      },
       onReceipt: (written) => (last = written),
     })
     progress.stop()
@@ -77,16 +81,38 @@ function printReceipt(receipt: Receipt, flags: DrainFlags): void {
   else if (!flags.quiet) process.stdout.write(`${formatReceipt(receipt)}\n`)
 }
 
-function observers(flags: DrainFlags): { readonly log: Logger; readonly progress: ProgressView } {
+/** Writes each session's plan once. */
+function explainer(writeLine: (line: string) => void): (progress: Progress) => void {
+  let session = 0
+  return ({ plan, sessions }) => {
+    if (plan === null || sessions === session) return
+    session = sessions
+    writeLine(`session ${sessions}: ${plan}`)
+  }
+}
+
+interface Observers {
+  readonly log: Logger
+  readonly progress: ProgressView
+  /** A line of its own on stderr. */
+  readonly writeLine: (line: string) => void
+}
+
+function observers(flags: DrainFlags): Observers {
   const level = (byDefault: LogLevel): LogLevel =>
     flags.logLevel ?? (flags.quiet ? 'silent' : byDefault)
   if (process.stderr.isTTY) {
     const bar = progressBar(systemClock, process.stderr)
     const log = plainLogger(level('warn'), (line) => bar.writeLine(line))
-    return { log, progress: flags.quiet ? noProgress : bar }
+    return {
+      log,
+      progress: flags.quiet ? noProgress : bar,
+      writeLine: (line) => bar.writeLine(line),
+    }
   }
   const log = jsonLogger(level('info'), process.stderr)
-  return { log, progress: progressLog(systemClock, log, PROGRESS_LOG_MS) }
+  const writeLine = (line: string) => void process.stderr.write(`${line}\n`)
+  return { log, progress: progressLog(systemClock, log, PROGRESS_LOG_MS), writeLine }
 }
 
 /** The driver of the destination alone is loaded. */

@@ -31,7 +31,7 @@ export async function openSource(flags: SourceFlags): Promise<Source> {
       ? {}
       : { proxy: proxyAddress(flags.proxy, flags.proxyPasswordFile) }),
     ...(flags.mailboxId === undefined ? {} : { mailboxId: flags.mailboxId }),
-    ...(flags.sessionMessages === undefined ? {} : { sessionMessages: flags.sessionMessages }),
+    ...sessionBounds(flags),
   }
   const token = tokenOf(flags)
   const secret =
@@ -42,6 +42,18 @@ export async function openSource(flags: SourceFlags): Promise<Source> {
   takeVariable('MAILDRAIN_PASSWORD')
   const mechanism = flags.auth === undefined ? {} : { mechanism: flags.auth }
   return pop3({ ...options, auth: { user, ...secret, ...mechanism } })
+}
+
+function sessionBounds({
+  sessionMessages,
+  sessionBytes,
+  sessionSeconds,
+}: SourceFlags): Pick<Pop3SourceOptions, 'sessionMessages' | 'sessionBytes' | 'sessionSeconds'> {
+  return {
+    ...(sessionMessages === undefined ? {} : { sessionMessages }),
+    ...(sessionBytes === undefined ? {} : { sessionBytes }),
+    ...(sessionSeconds === undefined ? {} : { sessionSeconds }),
+  }
 }
 
 function tlsOf(flags: SourceFlags, { tls, port }: SourceAddress): 'implicit' | 'stls' | 'none' {

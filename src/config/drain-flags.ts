@@ -17,6 +17,10 @@ export const drainFlags = z.strictObject({
     .default(false)
     .describe('Delete from the server what is durable at the destination. Without it mail stays.'),
   ...source,
+  explain: z
+    .boolean()
+    .default(false)
+    .describe('Say of each session why it is planned as long as it is.'),
   receipt: z
     .string()
     .min(1)

@@ -111,8 +111,20 @@ export const sourceFlags = z.strictObject({
     .int()
     .min(1)
     .optional()
-    .describe('Messages read and deleted in one session at most; 5000 unless given.')
+    .describe('Messages read and deleted in one session at most; 100000 unless given.')
     .meta({ placeholder: 'N' }),
+  sessionBytes: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('Octets after which a session asks for no further mail; no bound unless given.')
+    .meta({ placeholder: 'OCTETS' }),
+  sessionSeconds: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('Seconds of reading after which a session asks for no further mail.')
+    .meta({ placeholder: 'SECONDS' }),
   quitDeletes: z
     .enum(['auto', 'yes', 'no'])
     .default('auto')

@@ -62,7 +62,7 @@ const defaultStateDir = (): string =>
 
 const NO_PROGRESS: Progress = {
   ...{ phase: 'connecting', messagesTotal: 0, messagesDone: 0 },
-  ...{ bytesTotal: null, bytesDone: 0, deleted: 0, sessions: 0 },
+  ...{ bytesTotal: null, bytesDone: 0, deleted: 0, sessions: 0, plan: null },
 }
 
 export class Drainer {

@@ -72,4 +72,6 @@ export interface Progress {
   readonly bytesDone: number
   readonly deleted: number
   readonly sessions: number
+  /** Why the session is planned as long as it is, in one sentence; null before it is planned. */
+  readonly plan: string | null
 }

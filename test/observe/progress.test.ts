@@ -10,7 +10,7 @@ import { FakeClock } from '../support/fake-clock.ts'
 
 const at = (change: Partial<Progress>): Progress => ({
   ...{ phase: 'reading', messagesTotal: 1000, messagesDone: 0, bytesTotal: 1e6, bytesDone: 0 },
-  ...{ deleted: 0, sessions: 1 },
+  ...{ deleted: 0, sessions: 1, plan: null },
   ...change,
 })
 

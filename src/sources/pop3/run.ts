@@ -55,7 +55,7 @@ export class Pop3Run {
     const course = this.#course
     const { context, connector, state } = course
     state.sessions += 1
-    context.progress({ phase: 'listing', sessions: state.sessions })
+    context.progress({ phase: 'listing', sessions: state.sessions, plan: null })
     const { messages, octets } = await client.stat()
     const at = context.clock.monotonic()
     if (messages === 0) return this.#emptyLook(client)
@@ -68,6 +68,7 @@ export class Pop3Run {
       { session: state.sessions, listed: messages, ...plan, why: plan.why.code },
       plan.why.text,
     )
+    context.progress({ plan: plan.why.text })
     return this.#read({ ...seen, client, at, plan })
   }
 
