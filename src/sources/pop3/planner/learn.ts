@@ -12,7 +12,6 @@ const MAX_SPACING = 2048
 const LARGEST = 1e12
 
 type Ceiling = PlannerState['ceiling']
-type Reached = { readonly [Name in keyof Ceiling]: number }
 const NAMES = ['messages', 'octets', 'ms'] as const
 
 export function learn(state: PlannerState, given: SessionRecord): PlannerState {
@@ -48,7 +47,7 @@ function withSample(samples: readonly Sample[], record: SessionRecord): Sample[]
 function ended(state: PlannerState, record: SessionRecord): PlannerState {
   const { trust } = state
   const whole = record.openMs + record.readMs + (record.quitMs ?? 0)
-  const reached: Reached = { messages: record.read, octets: record.readOctets, ms: whole }
+  const reached = { messages: record.read, octets: record.readOctets, ms: whole }
   const ceiling = each((name) => {
     const at = state.ceiling[name]
     return at !== null && reached[name] > at ? null : at
@@ -67,23 +66,16 @@ function ended(state: PlannerState, record: SessionRecord): PlannerState {
 
 /** Half of what was reached comes next. Which of the three mattered is what losses that are alike have in common. */
 function lost(state: PlannerState, record: SessionRecord): PlannerState {
-  const cost = costOf(state)
-  const { deleted, messages } = record
-  // Lost after DELE means lost in UPDATE, some time before it would have been over.
-  const quitMs =
-    deleted > 0 ? deleted * cost.deleteMs + cost.rewriteMs(Math.max(0, messages - deleted)) : 0
-  const reached: Reached = {
-    ...{ messages: record.read, octets: record.readOctets },
-    ms: Math.min(LARGEST, record.openMs + record.readMs + quitMs),
-  }
+  const reached = whereLost(state, record)
   const alike = NAMES.filter((name) => isAlike(state.ceiling[name], reached[name]))
   const again = alike.length > 0
   return {
     ...{ ...state, last: 'lost', clean: 0 },
-    spacing: again ? Math.min(state.spacing * LONGER, MAX_SPACING) : FIRST_SPACING,
+    spacing: again ? Math.min(state.spacing * LONGER, MAX_SPACING) : state.spacing,
     ceiling: each((name) => {
-      if (!again) return reached[name]
-      return alike.includes(name) ? Math.min(reached[name], state.ceiling[name] ?? 0) : null
+      const [from, to] = reached[name]
+      if (!again) return (from + to) / 2
+      return alike.includes(name) ? Math.min(to, state.ceiling[name] ?? to) : null
     }),
     trust: {
       messages: Math.max(1, Math.floor(record.read / 2)),
@@ -93,8 +85,26 @@ function lost(state: PlannerState, record: SessionRecord): PlannerState {
   }
 }
 
-const isAlike = (at: number | null, value: number): boolean =>
-  at !== null && Math.max(at, value) <= Math.min(at, value) * ALIKE
+type Between = readonly [from: number, to: number]
+
+/** Lost after DELE means lost in UPDATE, some time before that would have been over. */
+function whereLost(
+  state: PlannerState,
+  record: SessionRecord,
+): { readonly [Name in keyof Ceiling]: Between } {
+  const { deleted, messages, read, readOctets } = record
+  const cost = costOf(state)
+  const readMs = record.openMs + record.readMs
+  const quitMs =
+    deleted > 0 ? deleted * cost.deleteMs + cost.rewriteMs(Math.max(0, messages - deleted)) : 0
+  return {
+    ...{ messages: [read, read], octets: [readOctets, readOctets] },
+    ms: [readMs, Math.min(LARGEST, readMs + quitMs)],
+  }
+}
+
+const isAlike = (at: number | null, [from, to]: Between): boolean =>
+  at !== null && at * ALIKE >= from && at <= to * ALIKE
 
 const each = (value: (name: keyof Ceiling) => number | null): Ceiling => ({
   ...{ messages: value('messages'), octets: value('octets'), ms: value('ms') },

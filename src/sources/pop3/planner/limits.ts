@@ -6,7 +6,7 @@ import { type PlannerState, UNBOUNDED } from './state.ts'
 
 /** How near to where sessions were lost the next ones go, and how far beyond where that is tried. */
 const BELOW_CEILING = 0.75
-const ABOVE_CEILING = 1.5
+const ABOVE_CEILING = 1.25
 /** The client waits 10 minutes for the reply to QUIT (RFC 1939 section 3 lets servers log out then): three quarters of that. */
 const QUIT_PATIENCE_MS = 450_000
 /** Shorter, and a session might be over before its first listing was answered. */
@@ -44,13 +44,26 @@ export function limitsOf(state: PlannerState, input: PlanInput, costs: Costs): L
     ...lineLimit(state, input),
     ...ceilingLimit(state, input, costs),
   ]
-  const { deleteMs } = costs.cost
-  if (input.deletes && deleteMs > 0) {
-    const messages = QUIT_PATIENCE_MS / deleteMs
-    const says = `No reply to QUIT is waited for longer than 10 min, and ${formatCount(messages)} DELEs are expected to take ${formatSeconds(QUIT_PATIENCE_MS / 1000)}`
-    limits.push({ code: 'update', messages, octets: UNBOUNDED, ms: UNBOUNDED, says })
-  }
-  return limits
+  return input.deletes ? [...limits, patienceLimit(input, costs)] : limits
+}
+
+/** A QUIT that takes too long is not answered: a lost bet. */
+function patienceLimit({ messages: left }: PlanInput, { cost }: Costs): Limit {
+  const leftMs = cost.rewriteMs(1) - cost.rewriteMs(0)
+  const spareMs = QUIT_PATIENCE_MS - cost.rewriteMs(left)
+  // Where rewriting alone takes longer nothing helps but to have less to rewrite.
+  const shorter =
+    spareMs > 0 ? spareMs / Math.max(0, cost.deleteMs - leftMs) : QUIT_PATIENCE_MS / cost.deleteMs
+  // As long as it is not known whether it was the DELEs, fewer of them are the safe way to find out.
+  const doubtful =
+    cost.doubtfulDeleteMs === null ? Infinity : QUIT_PATIENCE_MS / 2 / cost.doubtfulDeleteMs
+  const messages = Math.max(1, Math.min(UNBOUNDED, shorter, doubtful))
+  const quit = `QUIT is not waited for longer than 10 min, and ${formatCount(messages)} DELEs`
+  const says =
+    doubtful <= shorter
+      ? `${quit} show whether they or the size of the mailbox make it slow`
+      : `${quit} are expected to make it last ${formatSeconds(QUIT_PATIENCE_MS / 1000)}`
+  return { code: 'update', messages, octets: UNBOUNDED, ms: UNBOUNDED, says }
 }
 
 function boundLimit({ bounds }: PlanInput): Limit {

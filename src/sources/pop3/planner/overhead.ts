@@ -13,6 +13,12 @@ export interface Costs {
   readonly octetsPerMessage: number
 }
 
+/** Of the messages that are left where the server says so, else of those that were read; 1 at least. */
+export const meanOctets = (
+  { messages, octets }: Pick<PlanInput, 'messages' | 'octets'>,
+  cost: Cost,
+): number => (messages > 0 && octets > 0 ? Math.max(1, octets / messages) : cost.octetsPerMessage)
+
 type Opened = Pick<PlanInput, 'messages' | 'openMs' | 'loginDelayMs'>
 
 /** Share of a session of so many messages that is overhead, 0 to 1. */

@@ -5,7 +5,7 @@
 import { formatBytes, formatCount, formatSeconds } from '../../../observe/units.ts'
 import { costOf } from './cost.ts'
 import { type Limit, type Reach, limitsOf, together } from './limits.ts'
-import { type Costs, OVERHEAD, neededFor, overheadOf } from './overhead.ts'
+import { type Costs, OVERHEAD, meanOctets, neededFor, overheadOf } from './overhead.ts'
 import type { PlanCode, PlanInput, SessionPlan } from './plan.ts'
 import { type PlannerState, UNBOUNDED } from './state.ts'
 
@@ -18,8 +18,7 @@ const FASTER = 2
 
 export function planSession(state: PlannerState, input: PlanInput): SessionPlan {
   const cost = costOf(state)
-  const octetsPerMessage =
-    input.octets > 0 && input.messages > 0 ? input.octets / input.messages : cost.octetsPerMessage
+  const octetsPerMessage = meanOctets(input, cost)
   const costs: Costs = { cost, octetsPerMessage, readMs: cost.readMs(octetsPerMessage) }
   const limits = limitsOf(state, input, costs)
   const cap = together(limits, input.bounds)
@@ -52,11 +51,8 @@ function limited(
 ): SessionPlan['why'] {
   if (!input.deletes) return { code, text: `${says}.` }
   const share = overheadOf(input, most, costs)
-  const verdict = share > OVERHEAD ? 'more than the 5 % that are aimed at' : 'less than 5 %'
-  return {
-    code,
-    text: `${says}; opening and rewriting are then about ${percent(share)} of it, ${verdict}.`,
-  }
+  const verdict = share > OVERHEAD ? 'more than the 5 % aimed at' : 'less than 5 %'
+  return { code, text: `${says}; overhead is then about ${percent(share)}, ${verdict}.` }
 }
 
 interface Room {
@@ -89,15 +85,15 @@ function targetText(code: PlanCode, messages: number, input: PlanInput, costs: C
   const length = `${count(messages)}, about ${seconds(messages * readMs)}`
   const share = percent(overheadOf(input, messages, costs))
   if (code === 'update')
-    return `The DELEs of ${length}, are expected to keep QUIT ${seconds(messages * cost.deleteMs)}; opening and rewriting are about ${share} of the session.`
+    return `The DELEs of ${length}, are expected to keep QUIT ${seconds(messages * cost.deleteMs)}; overhead is about ${share}.`
   if (code === 'preference')
-    return `${length}, as fewer and longer sessions are preferred where little can be lost; opening and rewriting are about ${share} of it.`
+    return `${length}, as fewer and longer sessions are preferred where little can be lost; overhead is about ${share}.`
   const rewriteMs = cost.rewriteMs(Math.max(0, input.messages - messages))
   const delay =
     input.loginDelayMs > 0
       ? `, the server wants ${seconds(input.loginDelayMs)} between two logins`
       : ''
-  return `Opening took ${seconds(input.openMs)} and QUIT will take ${seconds(rewriteMs)} whatever is deleted${delay}: with ${length}, that is ${share} of the session.`
+  return `Opening took ${seconds(input.openMs)} and QUIT will take ${seconds(rewriteMs)} whatever is deleted${delay}: with ${length}, overhead is ${share}.`
 }
 
 const count = (messages: number): string =>

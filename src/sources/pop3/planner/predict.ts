@@ -1,6 +1,7 @@
 /** What draining a mailbox will take: the planner plays it against what sessions cost. */
 import { type Cost, costOf } from './cost.ts'
 import { learn } from './learn.ts'
+import { type Costs, meanOctets } from './overhead.ts'
 import type { Prediction, SessionBounds, SessionPlan } from './plan.ts'
 import { planSession } from './plan-session.ts'
 import type { SessionRecord } from './session-record.ts'
@@ -36,17 +37,11 @@ interface Played {
   quitMs: number
 }
 
-interface Costs {
-  readonly cost: Cost
-  readonly readMs: number
-  readonly octetsPerMessage: number
-}
-
 /** Takes some milliseconds, however large the mailbox is. */
 export function predict(state: PlannerState, mailbox: Mailbox): Prediction {
-  const { messages, octets, uidlOctets } = mailbox
+  const { messages, uidlOctets } = mailbox
   const cost = costOf(state, messages > 0 ? mailbox : undefined)
-  const octetsPerMessage = messages > 0 && octets > 0 ? octets / messages : cost.octetsPerMessage
+  const octetsPerMessage = meanOctets(mailbox, cost)
   const costs = { cost, octetsPerMessage, readMs: cost.readMs(octetsPerMessage) }
   const played = close(play(state, mailbox, costs), mailbox, cost)
   const digits = String(messages).length
