@@ -4,12 +4,14 @@
  *
  *   rate     the main job beside the script that everybody writes [--sink kafka|sqlite]; with a plot
  *   reading  the POP3 client by itself beside a bare reader that only counts bytes
+ *   planner  sessions as they are planned beside fixed batches, simulated; always writes its page and plot
  *   clients  the npm POP3 clients and maildrain's through the same torture [--only CASE]
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { benchClients } from './clients/clients.ts'
+import { drainPlanned, plannerLines, plannerPlot, plannerReport } from './planner.ts'
 import { pair, rateLines, ratePlot, rateReport } from './rate-report.ts'
 import { measureRates } from './rate.ts'
 import { measureReading, readingLines, readingReport } from './reading.ts'
@@ -50,9 +52,9 @@ const common = {
 }
 const command = process.argv.slice(2).join(' ')
 
-function write(ending: string, text: string): void {
-  if (values.write === undefined) return
-  const path = join(import.meta.dirname, '../docs/measured', `${values.write}.${ending}`)
+function write(ending: string, text: string, name = values.write): void {
+  if (name === undefined) return
+  const path = join(import.meta.dirname, '../docs/measured', `${name}.${ending}`)
   writeFileSync(path, text)
   say(`wrote ${path}`)
 }
@@ -75,8 +77,19 @@ async function clients(): Promise<void> {
   process.exitCode = right ? 0 : 1
 }
 
+/** Simulated: the same on every machine, so that it is written without being asked to. */
+function planner(): Promise<void> {
+  const lines = drainPlanned()
+  plannerLines(lines).forEach(say)
+  const name = values.write ?? 'planner'
+  write('md', plannerReport(lines, name, command), name)
+  write('svg', plannerPlot(lines), name)
+  return Promise.resolve()
+}
+
 const jobs = new Map([
   ['clients', clients],
+  ['planner', planner],
   ['rate', rate],
   ['reading', reading],
 ])

@@ -86,7 +86,7 @@ export function drainInSessions(settings: DrainSettings): Drained {
         : fixed(fixedMessages)
     whys.push(plan.why)
     const record = session(server, mailbox, { left, openMs, plan, slow })
-    planner = learn(planner, record)
+    if (fixedMessages === undefined) planner = learn(planner, record)
     const wholeMs = record.openMs + record.readMs + (record.quitMs ?? 0)
     const waitMs = Math.max(0, (server.loginDelayMs ?? 0) - wholeMs)
     sums.sessions += 1
