@@ -3,18 +3,13 @@
  * messages of 4 KB on ext4 (docs/measured), and maildrain's own reading.
  */
 import { type Prior, fit } from './fit.ts'
-import type { PlannerState, Sample } from './state.ts'
+import { doubtfulDeleteMs } from './quit.ts'
+import type { PlannerState } from './state.ts'
 
 /** Connecting and logging in on the same machine; a network adds round trips. */
 const OPEN: Prior = { value: 20, weight: 0.05 }
 /** 0.61–0.67 s warm at 144,524 messages. */
 const OPEN_MESSAGE: Prior = { value: 4.4e-3, weight: 0.01 }
-/** 0.010–0.012 s for 500 DELEs of 10,000. Heavy: on no server was a constant seen that large mailboxes would notice. */
-const QUIT: Prior = { value: 5, weight: 0.5 }
-/** 1.6 s for 144,524 DELEs, and 3.5 µs for the command itself. */
-const QUIT_DELETED: Prior = { value: 0.015, weight: 0.002 }
-/** 0.038–0.055 s for 500 DELEs of 144,524. mbox, which is written anew, takes 0.045 ms. */
-const QUIT_LEFT: Prior = { value: 2.6e-4, weight: 0.002 }
 /** 2,000 messages of 56 KB from Dovecot into SQLite in 8 s with the start of Node. */
 const READ_MESSAGE: Prior = { value: 0.35, weight: 0.05 }
 const READ_OCTET: Prior = { value: 4e-5, weight: 0.05 }
@@ -36,21 +31,12 @@ export interface Cost {
   readonly octetsPerMessage: number
 }
 
-/** Numbers of DELEs that lie no further apart show nothing of what they cost. */
-const VARIED = 1.5
-
-function doubtfulDeleteMs(quits: readonly Sample[]): number | null {
-  const deleted = quits.map((sample) => sample[5])
-  if (quits.length === 0 || Math.max(...deleted) > VARIED * Math.min(...deleted)) return null
-  return Math.max(...quits.map((sample) => sample[6] / sample[5]))
-}
-
 /** Shorter times are noise, ms. */
 const atLeast = (ms: number): number => Math.max(ms, 0.1)
 
 /** @param opened an opening of which nothing else is known yet */
 export function costOf(
-  { samples }: PlannerState,
+  { samples, quit: [quit, deleteMs, left] }: PlannerState,
   opened?: { readonly messages: number; readonly openMs: number },
 ): Cost {
   const openings = samples.map(([messages, openMs]) => ({ messages, openMs }))
@@ -58,13 +44,6 @@ export function costOf(
   const [open = 0, openMessage = 0] = fit(
     openings.map(({ messages, openMs }) => ({ x: [1, messages], y: atLeast(openMs) })),
     [OPEN, OPEN_MESSAGE],
-  )
-  const quits = samples.filter(([, , , , , deleted, quitMs]) => deleted > 0 && quitMs > 0)
-  const [quit = 0, deleteMs = 0, left = 0] = fit(
-    quits.map(([messages, , , , , deleted, quitMs]) => ({
-      ...{ x: [1, deleted, Math.max(0, messages - deleted)], y: atLeast(quitMs) },
-    })),
-    [QUIT, QUIT_DELETED, QUIT_LEFT],
   )
   const [readMessage = 0, readOctet = 0] = fit(
     samples.map(([, , read, octets, readMs]) => ({ x: [read, octets], y: atLeast(readMs) })),
@@ -76,7 +55,7 @@ export function costOf(
     openMs: (messages) => open + openMessage * messages,
     rewriteMs: (messages) => quit + left * messages,
     deleteMs,
-    doubtfulDeleteMs: doubtfulDeleteMs(quits),
+    doubtfulDeleteMs: doubtfulDeleteMs(samples),
     // Nothing is free: what is divided by this stays finite.
     readMs: (octets) => Math.max(1e-4, readMessage + readOctet * octets),
     octetsPerMessage: Math.max(1, read > 0 ? readOctets / read : MESSAGE_OCTETS),

@@ -15,13 +15,16 @@ export interface Prior {
   readonly weight: number
 }
 
+/** A belief of 0 has some width as well. */
+const SMALLEST = 1e-6
+
 /** Least squares with a belief a coefficient, none of them negative. */
 export function fit(points: readonly Point[], priors: readonly Prior[]): readonly number[] {
   const rows = points.map(({ x, y }) => x.map((value) => value / y))
   // A belief weighs by the share of the cost that its part would explain: without that, seconds would outvote microseconds.
   const pull = priors.map(({ value, weight }, j) => {
     const square = rows.reduce((sum, row) => sum + (row[j] ?? 0) ** 2, 0) / (rows.length || 1)
-    return weight * (square > 0 ? square : 1 / value ** 2)
+    return weight * (square > 0 ? square : 1 / Math.max(value, SMALLEST) ** 2)
   })
   const gram = priors.map((_, j) =>
     priors.map(

@@ -1,5 +1,6 @@
 /** What a session that ended teaches: its costs, and what the line bears. */
 import { costOf } from './cost.ts'
+import { fitQuit } from './quit.ts'
 import type { SessionRecord } from './session-record.ts'
 import { FIRST_SPACING, type PlannerState, SAMPLES, type Sample, UNBOUNDED } from './state.ts'
 
@@ -16,7 +17,8 @@ const NAMES = ['messages', 'octets', 'ms'] as const
 
 export function learn(state: PlannerState, given: SessionRecord): PlannerState {
   const record = sane(given)
-  const known = { ...state, samples: withSample(state.samples, record) }
+  const samples = withSample(state.samples, record)
+  const known = { ...state, samples, quit: fitQuit(samples, state.quit) }
   // Closed on purpose: the line has neither borne it to its end nor failed.
   if (record.end === 'closed') return known
   if (record.end === 'lost') return lost(known, record)

@@ -1,5 +1,6 @@
 /** What the planner remembers: plain JSON of a few hundred octets, kept between runs. */
 import { z } from 'zod'
+import { DOVECOT_QUIT } from './quit.ts'
 
 const MIB = 2 ** 20
 /** Nothing is known of a line before its first session: what it costs to read that once more can be borne. */
@@ -19,6 +20,8 @@ const sample = z.tuple([figure, figure, figure, figure, figure, figure, figure])
 export const plannerState = z.strictObject({
   version: z.literal(1),
   samples: z.array(sample).max(SAMPLES),
+  /** What QUIT is believed to cost, ms: constant, a DELE, a message that is left. */
+  quit: z.tuple([figure, figure, figure]).readonly(),
   /** How the last session ended that says anything about the line. */
   last: z.enum(['none', 'quit', 'lost']),
   /** What the next one may bet on: messages, their octets, ms since STAT. */
@@ -38,7 +41,7 @@ export type PlannerState = z.output<typeof plannerState>
 export type Sample = z.output<typeof sample>
 
 export const newPlanner = (): PlannerState => ({
-  ...{ version: 1, samples: [], last: 'none' },
+  ...{ version: 1, samples: [], last: 'none', quit: DOVECOT_QUIT },
   trust: { messages: UNBOUNDED, ...FIRST },
   ceiling: { messages: null, octets: null, ms: null },
   ...{ clean: 0, spacing: FIRST_SPACING },
