@@ -23,8 +23,8 @@ export interface CostlyServer {
   /** A message that is left when QUIT has deleted: mbox is written anew. */
   readonly rewriteMs: number
   readonly loginDelayMs?: number
-  /** Each session is dropped so long after connecting. */
-  readonly dropsAfterMs?: number
+  /** Each session is dropped so long after connecting; a function is asked once a session. */
+  readonly dropsAfterMs?: number | (() => number)
   /** Each session is dropped after so many octets of mail. */
   readonly dropsAfterOctets?: number
 }
@@ -139,7 +139,8 @@ interface Opened {
 function session(server: CostlyServer, mailbox: CostlyMailbox, opened: Opened): SessionRecord {
   const { left, openMs, plan, slow } = opened
   const { octetsPerMessage } = mailbox
-  const { dropsAfterMs = Infinity, dropsAfterOctets = Infinity } = server
+  const { dropsAfterMs: drops = Infinity, dropsAfterOctets = Infinity } = server
+  const dropsAfterMs = typeof drops === 'number' ? drops : drops()
   const readMs = slow * (server.readMessageMs + server.readOctetMs * octetsPerMessage)
   // What was asked for before a limit is reached is read: hence the rounding up.
   const asked = Math.min(

@@ -73,7 +73,8 @@ function lost(state: PlannerState, record: SessionRecord): PlannerState {
   const again = alike.length > 0
   return {
     ...{ ...state, last: 'lost', clean: 0 },
-    spacing: again ? Math.min(state.spacing * LONGER, MAX_SPACING) : state.spacing,
+    // Lost elsewhere, it was not the ceiling that lost it: a bad line, perhaps, that drops sessions at any time.
+    spacing: again ? Math.min(state.spacing * LONGER, MAX_SPACING) : FIRST_SPACING,
     ceiling: each((name) => {
       const [from, to] = reached[name]
       if (!again) return (from + to) / 2

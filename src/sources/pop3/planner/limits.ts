@@ -1,6 +1,6 @@
 /** What a session may not go beyond, each limit with its reason. */
 import { formatBytes, formatCount, formatSeconds } from '../../../observe/units.ts'
-import type { Costs } from './overhead.ts'
+import { type Costs, overheadOf } from './overhead.ts'
 import type { PlanCode, PlanInput } from './plan.ts'
 import { type PlannerState, UNBOUNDED } from './state.ts'
 
@@ -24,6 +24,12 @@ export interface Limit extends Reach {
   /** Begins the sentence that says why. */
   readonly says: string
 }
+
+/** Messages after which the first of the three is reached. */
+export const reachOf = (
+  { messages, octets, ms }: Reach,
+  { readMs, octetsPerMessage }: Costs,
+): number => Math.max(1, Math.min(messages, octets / octetsPerMessage, ms / readMs))
 
 /** The smallest of each, and never less than one message. */
 export function together(limits: readonly Limit[], bounds: Reach): Reach {
@@ -90,32 +96,32 @@ function lineLimit({ last, trust, ceiling }: PlannerState, { deletes }: PlanInpu
   return [{ code, ...trust, says }]
 }
 
-function ceilingLimit(
-  { ceiling, clean, spacing }: PlannerState,
-  input: PlanInput,
-  costs: Costs,
-): Limit[] {
-  const { messages, octets, ms } = ceiling
+function ceilingLimit(state: PlannerState, input: PlanInput, costs: Costs): Limit[] {
+  const { messages, octets, ms } = state.ceiling
   if (messages === null && octets === null && ms === null) return []
-  const retry = clean >= spacing
-  const factor = retry ? ABOVE_CEILING : BELOW_CEILING
-  const at = (value: number | null): number => (value === null ? UNBOUNDED : value * factor)
-  const where = amounts({
-    messages: messages ?? UNBOUNDED,
-    octets: octets ?? UNBOUNDED,
-    ms: ms ?? UNBOUNDED,
+  const reach = (factor: number): Reach => ({
+    messages: messages === null ? UNBOUNDED : messages * factor,
+    octets: octets === null ? UNBOUNDED : octets * factor,
+    ms: ms === null ? UNBOUNDED : untilMs(ms * factor, input, costs),
   })
-  return [
-    {
-      code: retry ? 'retry' : 'ceiling',
-      ...{ messages: at(messages), octets: at(octets) },
-      ms: ms === null ? UNBOUNDED : untilMs(ms * factor, input, costs),
-      says: retry
-        ? `After ${formatCount(clean)} good sessions it is tried whether they are still lost at ${where}`
-        : `Sessions were lost at ${where}; three quarters of that are safer`,
-    },
-  ]
+  const where = amounts({
+    ...{ messages: messages ?? UNBOUNDED, octets: octets ?? UNBOUNDED, ms: ms ?? UNBOUNDED },
+  })
+  const below = reach(BELOW_CEILING)
+  if (!retryIsDue(state, overheadOf(input, Math.min(input.messages, reachOf(below, costs)), costs)))
+    return [
+      {
+        ...{ code: 'ceiling', ...below },
+        says: `Sessions were lost at ${where}; three quarters of that are safer`,
+      },
+    ]
+  const says = `After ${formatCount(state.clean)} good sessions it is tried whether they are still lost at ${where}`
+  return [{ code: 'retry', ...reach(ABOVE_CEILING), says }]
 }
+
+/** Where staying below makes most of a session overhead, one that is lost costs little beside it: tried the sooner. */
+const retryIsDue = ({ clean, spacing }: PlannerState, overhead: number): boolean =>
+  clean > 0 && clean >= spacing * Math.min(1, (1 - overhead) / overhead)
 
 /** Reading that lets the session end, QUIT answered, so long after connecting. */
 function untilMs(wholeMs: number, input: PlanInput, costs: Costs): number {

@@ -4,7 +4,7 @@
  */
 import { formatBytes, formatCount, formatSeconds } from '../../../observe/units.ts'
 import { costOf } from './cost.ts'
-import { type Limit, type Reach, limitsOf, together } from './limits.ts'
+import { type Limit, type Reach, limitsOf, reachOf, together } from './limits.ts'
 import { type Costs, OVERHEAD, meanOctets, neededFor, overheadOf } from './overhead.ts'
 import type { PlanCode, PlanInput, SessionPlan } from './plan.ts'
 import { type PlannerState, UNBOUNDED } from './state.ts'
@@ -13,6 +13,8 @@ import { type PlannerState, UNBOUNDED } from './state.ts'
 const UPDATE_MS = 30_000
 /** Reading that is preferred where less would do: servers count logins, and so much is soon read again. */
 const PREFERRED_MS = 10_000
+/** Shorter times are not worth a word. */
+const TOLD_MS = 100
 /** Messages may come so many times as fast as expected before they end a session that was to last for a time. */
 const FASTER = 2
 
@@ -31,10 +33,6 @@ export function planSession(state: PlannerState, input: PlanInput): SessionPlan 
   )
   return { ...cap, why: limited(binding, most, input, costs) }
 }
-
-/** Messages after which the first of the three is reached. */
-const reachOf = ({ messages, octets, ms }: Reach, { readMs, octetsPerMessage }: Costs): number =>
-  Math.max(1, Math.min(messages, octets / octetsPerMessage, ms / readMs))
 
 function finish(left: number, cap: Reach, { octetsPerMessage, readMs }: Costs): SessionPlan {
   const messages = Math.max(1, left)
@@ -89,11 +87,14 @@ function targetText(code: PlanCode, messages: number, input: PlanInput, costs: C
   if (code === 'preference')
     return `${length}, as fewer and longer sessions are preferred where little can be lost; overhead is about ${share}.`
   const rewriteMs = cost.rewriteMs(Math.max(0, input.messages - messages))
-  const delay =
-    input.loginDelayMs > 0
-      ? `, the server wants ${seconds(input.loginDelayMs)} between two logins`
-      : ''
-  return `Opening took ${seconds(input.openMs)} and QUIT will take ${seconds(rewriteMs)} whatever is deleted${delay}: with ${length}, overhead is ${share}.`
+  const reasons = [
+    `Opening took ${seconds(input.openMs)}`,
+    ...(rewriteMs >= TOLD_MS ? [`QUIT will take ${seconds(rewriteMs)} whatever is deleted`] : []),
+    ...(input.loginDelayMs > 0
+      ? [`the server wants ${seconds(input.loginDelayMs)} between two logins`]
+      : []),
+  ]
+  return `${reasons.join(', and ')}: with ${length}, overhead is ${share}.`
 }
 
 const count = (messages: number): string =>

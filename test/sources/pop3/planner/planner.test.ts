@@ -175,6 +175,17 @@ test('a prediction comes near to what the drain then takes', () => {
   expect(told.listingOctets / 300_000).toBeCloseTo(47, 0)
 })
 
+test('the opening just seen tells what later ones will cost', () => {
+  const openSeconds = (openMs: number) =>
+    predict(newPlanner(), {
+      ...{ messages: 100_000, octets: 409_600_000, uidlOctets: 16, openMs, loginDelayMs: 0 },
+      bounds: { ...NO_BOUNDS, messages: 10_000 },
+    }).openSeconds
+  // Ten sessions, on average of half of the mailbox.
+  expect(openSeconds(10_000)).toBeGreaterThan(40)
+  expect(openSeconds(500)).toBeLessThan(4)
+})
+
 test('an empty mailbox is two looks, and a login delay is waited for between them', () => {
   const told = predict(newPlanner(), {
     ...{

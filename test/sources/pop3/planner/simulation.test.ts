@@ -48,6 +48,15 @@ test('QUIT is never planned to outlast the client, nor a session to read more th
   )
 })
 
+test('as the mailbox empties sessions become shorter, and what is left is not blamed for what the DELEs cost', () => {
+  for (const messages of [1_000_000, 10_000_000]) {
+    const { lengths, whys } = drainInSessions({ server: MAILDIR, mailbox: mailbox(messages) })
+    const planned = lengths.filter((_, at) => whys[at]?.code === 'overhead')
+    expect(planned.length).toBeGreaterThan(10)
+    expect(planned).toEqual(planned.toSorted((a, b) => b - a))
+  }
+})
+
 test('where QUIT writes the file anew sessions become longer, and above 5 % the reason is said', () => {
   for (const messages of SIZES) {
     const planned = drainInSessions({ server: MBOX, mailbox: mailbox(messages) })
@@ -100,6 +109,34 @@ test('above a ceiling it is tried more and more rarely', () => {
   const gaps = lost.slice(1).map((at, index) => at - (lost[index] ?? 0))
   expect(lost.length).toBeLessThanOrEqual(5)
   expect(gaps).toEqual(gaps.toSorted((a, b) => a - b))
+})
+
+test('one connection lost early in a drain of 10 million costs next to nothing', () => {
+  const drops = (lost: number) => {
+    let session = 0
+    return () => ((session += 1) === lost ? 35_000 : Infinity)
+  }
+  const settings = (lost: number) => ({
+    server: { ...MAILDIR, dropsAfterMs: drops(lost) },
+    mailbox: mailbox(10_000_000),
+  })
+  // The eighth session opens for 29 s: 6 s are read, and most of the mailbox is left.
+  const once = drainInSessions(settings(8))
+  expect(once.lost).toBe(1)
+  expect(once.ms / drainInSessions(settings(0)).ms).toBeLessThan(1.03)
+})
+
+test('a line that breaks at any time, once in a minute on average, is drained', () => {
+  let seed = 7919
+  const chance = () => (seed = (seed * 48271) % 2147483647) / 2147483647
+  const dropsAfterMs = () => -60_000 * Math.log(chance())
+  const { lengths, lost, ms } = drainInSessions({
+    server: { ...MAILDIR, openMessageMs: { cold: 0.004, warm: 0.004 }, dropsAfterMs },
+    mailbox: mailbox(300_000),
+  })
+  expect(lengths.reduce((sum, length) => sum + length)).toBe(300_000)
+  expect(lost).toBeGreaterThan(0)
+  expect(ms / drainInSessions({ server: MAILDIR, mailbox: mailbox(300_000) }).ms).toBeLessThan(1.5)
 })
 
 test('time between two logins counts as overhead: LOGIN-DELAY 300 makes sessions last', () => {
