@@ -44,7 +44,12 @@ export function together(limits: readonly Limit[], bounds: Reach): Reach {
   }
 }
 
-export function limitsOf(state: PlannerState, input: PlanInput, costs: Costs): Limit[] {
+interface Need extends Costs {
+  /** Messages that the 5 % needs. */
+  readonly needed: number
+}
+
+export function limitsOf(state: PlannerState, input: PlanInput, costs: Need): Limit[] {
   const limits = [
     boundLimit(input),
     ...lineLimit(state, input),
@@ -96,7 +101,7 @@ function lineLimit({ last, trust, ceiling }: PlannerState, { deletes }: PlanInpu
   return [{ code, ...trust, says }]
 }
 
-function ceilingLimit(state: PlannerState, input: PlanInput, costs: Costs): Limit[] {
+function ceilingLimit(state: PlannerState, input: PlanInput, costs: Need): Limit[] {
   const { messages, octets, ms } = state.ceiling
   if (messages === null && octets === null && ms === null) return []
   const reach = (factor: number): Reach => ({
@@ -108,7 +113,8 @@ function ceilingLimit(state: PlannerState, input: PlanInput, costs: Costs): Limi
     ...{ messages: messages ?? UNBOUNDED, octets: octets ?? UNBOUNDED, ms: ms ?? UNBOUNDED },
   })
   const below = reach(BELOW_CEILING)
-  if (!retryIsDue(state, overheadOf(input, Math.min(input.messages, reachOf(below, costs)), costs)))
+  const reached = Math.min(input.messages, reachOf(below, costs))
+  if (costs.needed <= reached || !retryIsDue(state, overheadOf(input, reached, costs)))
     return [
       {
         ...{ code: 'ceiling', ...below },
@@ -119,7 +125,7 @@ function ceilingLimit(state: PlannerState, input: PlanInput, costs: Costs): Limi
   return [{ code: 'retry', ...reach(ABOVE_CEILING), says }]
 }
 
-/** Where staying below makes most of a session overhead, one that is lost costs little beside it: tried the sooner. */
+/** Nothing is tried that nobody needs. Where staying below makes most of a session overhead, one that is lost costs little beside it: tried the sooner. */
 const retryIsDue = ({ clean, spacing }: PlannerState, overhead: number): boolean =>
   clean > 0 && clean >= spacing * Math.min(1, (1 - overhead) / overhead)
 

@@ -22,11 +22,11 @@ export function planSession(state: PlannerState, input: PlanInput): SessionPlan 
   const cost = costOf(state)
   const octetsPerMessage = meanOctets(input, cost)
   const costs: Costs = { cost, octetsPerMessage, readMs: cost.readMs(octetsPerMessage) }
-  const limits = limitsOf(state, input, costs)
+  const needed = input.deletes ? neededFor(input, costs) : Infinity
+  const limits = limitsOf(state, input, { ...costs, needed })
   const cap = together(limits, input.bounds)
   const most = reachOf(cap, costs)
   if (input.messages <= most) return finish(input.messages, cap, costs)
-  const needed = input.deletes ? neededFor(input, costs) : Infinity
   if (needed < most) return target(needed, { input, costs, cap, most })
   const binding = limits.reduce((least, limit) =>
     reachOf(limit, costs) < reachOf(least, costs) ? limit : least,

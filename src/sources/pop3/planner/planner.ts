@@ -5,6 +5,6 @@
 export { learn } from './learn.ts'
 export type * from './plan.ts'
 export { planSession } from './plan-session.ts'
-export { type Mailbox, predict } from './predict.ts'
+export { predict } from './predict.ts'
 export type { SessionRecord } from './session-record.ts'
 export { newPlanner, plannerState, restorePlanner, type PlannerState } from './state.ts'

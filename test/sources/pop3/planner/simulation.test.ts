@@ -94,7 +94,7 @@ test.each([
     }
     // The first session has to find it out, which weighs the more the smaller the mailbox is.
     expect(share(100_000)).toBeLessThan(0.3)
-    expect(share(200_000)).toBeLessThan(0.2)
+    expect(share(200_000)).toBeLessThan(0.14)
     expect(share(300_000)).toBeLessThan(0.12)
     expect(share(1_000_000)).toBeLessThan(0.06)
   },
