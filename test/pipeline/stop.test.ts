@@ -1,17 +1,21 @@
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { SinkError } from '../../src/errors.ts'
 import { SqliteDatabase } from '../../src/ledger/sqlite-database.ts'
+import { drain } from '../../src/pipeline/drain.ts'
 import type { Receipt } from '../../src/pipeline/receipt.ts'
 import { sqlite } from '../../src/sinks/sqlite/index.ts'
 import type { Sink } from '../../src/sinks/sink.ts'
+import type { Source } from '../../src/sources/source.ts'
 import type { Pop3Event, Pop3Server, Pop3ServerOptions } from '../../src/testing/index.ts'
 import { type DrainTest, drainInto, serve } from '../support/drains.ts'
 import { MemorySink } from '../support/memory-sink.ts'
 
 const COUNT = 60
+const stateDir = mkdtempSync(join(tmpdir(), 'maildrain-stop-state-'))
 /** Whatever waits for this waits for ever, as far as a test is concerned. */
 const FOR_EVER_MS = 60_000
 /** Much less than a default grace, and more than a busy machine takes for nothing. */
@@ -266,6 +270,49 @@ describe('a stop while mail is deleted', () => {
     expect(stopped.server.remaining()).toBe(COUNT)
     await goesOn(stopped, sink)
   })
+})
+
+describe('the end of a drain', () => {
+  it.each(['a stop', 'a failure'])(
+    'comes when the source is closed, and the receipt says what it did until then: %s',
+    async (how) => {
+      const abort = new AbortController()
+      let deleted = 0
+      const source: Source = {
+        ...{ name: 'slow', mailbox: 'user@example.org' },
+        open: () =>
+          new Readable({
+            objectMode: true,
+            read() {
+              if (how === 'a stop') abort.abort()
+              else this.destroy(new SinkError('MAILDRAIN_SINK_REFUSED', 'no'))
+            },
+            destroy(error, callback) {
+              setTimeout(() => {
+                deleted = 3
+                callback(error)
+              }, 100)
+            },
+          }),
+        report: () => ({
+          counts: {
+            ...{ seen: 0, delivered: 0, alreadyDelivered: 0, filtered: 0 },
+            ...{ deadLettered: 0, kept: 0, vanished: 0 },
+          },
+          ...{ copies: 0, deleted, verifiedGone: 0, remaining: 0, bytes: 0, sessions: 1 },
+        }),
+      }
+      let receipt: Receipt | undefined
+      const drained = drain({
+        ...{ source, into: new MemorySink(), through: [], stopGraceMs: 20, stateDir },
+        ...{ signal: abort.signal, onReceipt: (written) => (receipt = written) },
+      })
+      await expect(drained).rejects.toMatchObject({
+        code: how === 'a stop' ? 'MAILDRAIN_STOPPED' : 'MAILDRAIN_SINK_REFUSED',
+      })
+      expect(receipt?.deleted).toBe(3)
+    },
+  )
 })
 
 describe('a stop while deletions are verified ends the drain at once', () => {
