@@ -1,8 +1,9 @@
 /** The built command as a child process. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { SqliteDatabase } from '../../src/ledger/sqlite-database.ts'
 
 const main = join(import.meta.dirname, '../../dist/cli/main.js')
 
@@ -41,6 +42,17 @@ export function startCli(args: readonly string[], env: Record<string, string> = 
 
 export const runCli = (args: readonly string[], env?: Record<string, string>): Promise<CliResult> =>
   startCli(args, env).result
+
+/** Messages in a database; 0 while there is none. */
+export function messagesIn(path: string): number {
+  if (!existsSync(path)) return 0
+  const database = SqliteDatabase.openReader(path, { busyTimeoutMs: 1000 })
+  try {
+    return Number(database.prepare('SELECT count(*) FROM messages').row()?.[0] ?? 0)
+  } finally {
+    database.close()
+  }
+}
 
 /** A key and a self-signed certificate for `name`, and the file that makes it trusted. */
 export function certificateFor(name: string): { key: string; cert: string; file: string } {
