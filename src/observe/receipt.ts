@@ -43,6 +43,7 @@ const WATCH_COUNTS: readonly (readonly [WatchCount, string, 'always' | 'ifAny'])
   ['filtered', 'left on the server by a filter, at the last poll', 'ifAny'],
   ['deadLettered', 'set aside, at the last poll', 'ifAny'],
   ['kept', 'left on the server at the last poll, see the log', 'ifAny'],
+  ['undeletable', 'that the server does not delete, at the last poll', 'ifAny'],
   ['remaining', 'still in the mailbox at the last poll', 'always'],
 ]
 

@@ -21,6 +21,7 @@ export interface WatchReceipt {
   readonly filtered: number
   readonly deadLettered: number
   readonly kept: number
+  readonly undeletable: number
   readonly remaining: number
   /** Raw octets delivered. */
   readonly bytes: number
@@ -32,9 +33,8 @@ export interface WatchReceipt {
 const SUMMED = [
   ...['delivered', 'vanished', 'copies', 'deleted', 'verifiedGone', 'bytes', 'sessions'],
 ] as const
-const LAST = ['filtered', 'deadLettered', 'kept', 'remaining'] as const
+const LAST = ['filtered', 'deadLettered', 'kept', 'undeletable', 'remaining'] as const
 
-/** @param last of the poll; `finished`: it came to its end */
 export function addPoll(
   sum: WatchReceipt,
   poll: Receipt,

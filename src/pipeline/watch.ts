@@ -65,7 +65,7 @@ class Watch {
     this.#sum = {
       ...{ mailbox: options.source.mailbox, destination: options.into.destination },
       ...{ polls: 0, failedPolls: 0, delivered: 0, vanished: 0, copies: 0, deleted: 0 },
-      ...{ verifiedGone: 0, filtered: 0, deadLettered: 0, kept: 0, remaining: 0 },
+      ...{ verifiedGone: 0, filtered: 0, deadLettered: 0, kept: 0, undeletable: 0, remaining: 0 },
       ...{ bytes: 0, sessions: 0, seconds: 0, durability: options.into.durability },
     }
   }

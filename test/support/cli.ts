@@ -1,6 +1,6 @@
 /** The built command as a child process. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SqliteDatabase } from '../../src/ledger/sqlite-database.ts'
@@ -43,14 +43,17 @@ export function startCli(args: readonly string[], env: Record<string, string> = 
 export const runCli = (args: readonly string[], env?: Record<string, string>): Promise<CliResult> =>
   startCli(args, env).result
 
-/** Messages in a database; 0 while there is none. */
+/** Messages in a database; 0 while it is not there yet. */
 export function messagesIn(path: string): number {
-  if (!existsSync(path)) return 0
-  const database = SqliteDatabase.openReader(path, { busyTimeoutMs: 1000 })
   try {
-    return Number(database.prepare('SELECT count(*) FROM messages').row()?.[0] ?? 0)
-  } finally {
-    database.close()
+    const database = SqliteDatabase.openReader(path, { busyTimeoutMs: 1000 })
+    try {
+      return Number(database.prepare('SELECT count(*) FROM messages').row()?.[0] ?? 0)
+    } finally {
+      database.close()
+    }
+  } catch {
+    return 0
   }
 }
 

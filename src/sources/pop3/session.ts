@@ -86,12 +86,9 @@ export class Session {
       blame: (item) => (this.stalledAt ??= item),
       fail: (error) => this.#fail(error),
     })
-    const { client, context } = options
-    context.stopping.addEventListener(
-      'abort',
-      () => client.withdrawRetrs(context.stopping.reason as MaildrainError),
-      { once: true, signal: this.#closed.signal },
-    )
+    const { stopping } = options.context
+    const withdraw = () => options.client.withdrawRetrs(stopping.reason as MaildrainError)
+    stopping.addEventListener('abort', withdraw, { once: true, signal: this.#closed.signal })
     options.client.onClose((error) => this.#closed.abort(error ?? disconnected()))
     this.#signal.addEventListener('abort', () => this.#ended(), { once: true })
   }
