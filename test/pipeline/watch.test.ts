@@ -9,6 +9,7 @@ import type { Receipt } from '../../src/pipeline/receipt.ts'
 import { type WatchOptions, watch } from '../../src/pipeline/watch.ts'
 import type { WatchReceipt } from '../../src/pipeline/watch-receipt.ts'
 import { pop3 } from '../../src/sources/pop3/index.ts'
+import { parse } from '../../src/transforms/parse/index.ts'
 import type { Pop3Server } from '../../src/testing/index.ts'
 import { serve, smallMessage } from '../support/drains.ts'
 import { FakeClock, settle } from '../support/fake-clock.ts'
@@ -171,6 +172,21 @@ describe('a watch of a mailbox', () => {
       expect({ opened: sink.opened, closed: sink.closed }).toEqual({ opened: 1, closed: 1 })
     },
   )
+
+  it('parses what comes after a poll that brought nothing, too', async () => {
+    const server = await serve(1)
+    const sink = new MemorySink()
+    const { abort, watched, polls } = watching(server, sink, { through: [parse({ workers: 1 })] })
+    await polls(2)
+    server.add(smallMessage(10))
+    await polls(2)
+    abort.abort()
+    await watched
+    expect(sink.records.map(({ value }) => [value.parseStatus, value.subject])).toEqual([
+      ['ok', 'number 0'],
+      ['ok', 'number 10'],
+    ])
+  })
 
   it('shows no progress while nothing comes', async () => {
     const server = await serve(3)
