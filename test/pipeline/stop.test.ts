@@ -103,13 +103,15 @@ describe('a stop before anything was read ends the drain at once', () => {
     await goesOn(stopped, sink)
   })
 
-  it('while the destination is opened', async () => {
-    const sink = new MemorySink()
-    const opening: Sink['open'] = ({ signal }) =>
-      new Promise((_, reject) => {
-        signal.addEventListener('abort', () => reject(new Error('ended')))
-      })
-    Object.assign(sink, { open: opening })
+  const heeds: Sink['open'] = ({ signal }) =>
+    new Promise((_, reject) => {
+      signal.addEventListener('abort', () => reject(new Error('ended')))
+    })
+  it.each([
+    ['that heeds the signal', heeds],
+    ['that does not', () => new Promise<void>(() => undefined)],
+  ])('while a destination is opened %s', async (_, open) => {
+    const sink = Object.assign(new MemorySink(), { open })
     const { ms, receipt } = await stopAt(sink, { at: 100 })
     expect(ms).toBeLessThan(AT_ONCE_MS)
     expect(receipt).toMatchObject({ seen: 0, sessions: 0 })
