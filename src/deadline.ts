@@ -1,6 +1,6 @@
 /**
  * A hard end for calls that may hang: kafkajs never reopens a connection that swallows its requests, and retries on it
- * without limit.
+ * without limit. What is given up goes on in the background, and must do no harm there.
  */
 import type { Clock } from './clock.ts'
 
@@ -31,5 +31,20 @@ export async function withDeadline<T>(
   } finally {
     timer.cancel()
     signal?.removeEventListener('abort', stop)
+  }
+}
+
+/** Settles as `work` does, or rejects with the signal's reason as soon as it aborts; `work` is not waited for then. */
+export async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  let onAbort: (() => void) | undefined
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason as Error)
+    if (signal.aborted) onAbort()
+    else signal.addEventListener('abort', onAbort, { once: true })
+  })
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    if (onAbort !== undefined) signal.removeEventListener('abort', onAbort)
   }
 }

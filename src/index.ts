@@ -1,5 +1,7 @@
 /** The public surface of maildrain: re-exports only. */
 export { drain, type DrainOptions } from './pipeline/drain.ts'
+export { watch, type WatchOptions } from './pipeline/watch.ts'
+export type { WatchReceipt } from './pipeline/watch-receipt.ts'
 export { type Progress, type Receipt, exitCodeOf } from './pipeline/receipt.ts'
 export { pop3, type Pop3SourceOptions } from './sources/pop3/index.ts'
 export { kafka, type KafkaSinkOptions } from './sinks/kafka/index.ts'

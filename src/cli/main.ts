@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 /** The command line: a table of commands, and whatever goes wrong becomes one line and an exit code. */
-import { type CommandPage, drainPage } from '../config/commands.ts'
+import { type CommandPage, drainPage, watchPage } from '../config/commands.ts'
 import { ConfigError } from '../errors.ts'
 import { drainCommand } from './drain.ts'
 import { commandHelp, mainHelp, version } from './help.ts'
 import { reportError } from './report-error.ts'
+import { watchCommand } from './watch.ts'
 
 interface Command {
   readonly page: CommandPage
@@ -12,7 +13,10 @@ interface Command {
   readonly run: (argv: readonly string[]) => Promise<number>
 }
 
-const commands: readonly Command[] = [{ page: drainPage, run: drainCommand }]
+const commands: readonly Command[] = [
+  { page: drainPage, run: drainCommand },
+  { page: watchPage, run: watchCommand },
+]
 
 async function main([name, ...rest]: readonly string[]): Promise<number> {
   if (name === '--help' || name === 'help') return print(mainHelp())

@@ -1,6 +1,7 @@
 /** What each command is, for its help and for the reference. */
 import type { z } from 'zod'
 import { drainFlags } from './drain-flags.ts'
+import { watchFlags } from './watch-flags.ts'
 
 export interface CommandPage {
   readonly name: string
@@ -25,5 +26,18 @@ server, and the next run does not write it again.`,
   ],
 }
 
+export const watchPage: CommandPage = {
+  name: 'watch',
+  usage: 'maildrain watch --from URL --to URL [--delete] [flags]',
+  summary: 'drain a mailbox, then what comes, until stopped',
+  about: `Drains the mailbox into the destination, then looks for new mail until a signal stops it. What passes by itself (a
+server or a destination that is away) is waited for; it ends by itself only when somebody has to act.`,
+  flags: watchFlags,
+  examples: [
+    'maildrain watch --from pop3s://ann@mail.example.org --to kafka://broker:9092/mail --delete',
+    'maildrain watch --from pop3s://ann@mail.example.org --to sqlite:mail.db --poll-seconds 300',
+  ],
+}
+
 /** In the order of help and reference. */
-export const commandPages: readonly CommandPage[] = [drainPage]
+export const commandPages: readonly CommandPage[] = [drainPage, watchPage]

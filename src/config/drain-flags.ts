@@ -33,6 +33,15 @@ export const drainFlags = z.strictObject({
     .optional()
     .describe('Directory for locks and scratch files; $XDG_STATE_HOME/maildrain unless given.')
     .meta({ placeholder: 'DIR' }),
+  stopGraceSeconds: z
+    .int()
+    .min(0)
+    .max(3600)
+    .default(10)
+    .describe(
+      'After SIGTERM or SIGINT: seconds in which what was read becomes durable and is deleted. A second signal ends at once.',
+    )
+    .meta({ placeholder: 'N' }),
   json: json.describe('Print the receipt as JSON.'),
   ...output,
 })

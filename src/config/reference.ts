@@ -1,7 +1,7 @@
 /** The reference pages of docs/reference, made of the same tables that the program runs on. */
 import { z } from 'zod'
 import { ERROR_CODES } from '../errors.ts'
-import { drainTuning } from '../pipeline/options.ts'
+import { drainTuning, watchTuning } from '../pipeline/options.ts'
 import { kafkaSinkOptions } from '../sinks/kafka/options.ts'
 import { sqliteSinkOptions } from '../sinks/sqlite/options.ts'
 import { pop3SourceOptions } from '../sources/pop3/options.ts'
@@ -113,7 +113,8 @@ ${NOTE}
 Names carry their units. Every object is strict: a name that is not in its table is an error.
 
 ${[
-  section('`drain()`: tuning', drainTuning),
+  section('`drain()` and `watch()`: tuning', drainTuning),
+  section('`watch()`: pacing', watchTuning),
   section('`pop3()`', pop3SourceOptions),
   section('`parse()`', parseOptions),
   section('`kafka()`', kafkaSinkOptions),

@@ -3,6 +3,7 @@ import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'n
 import { basename, dirname, join } from 'node:path'
 import { ConfigError, describeError } from '../errors.ts'
 import type { Receipt } from '../pipeline/receipt.ts'
+import type { WatchReceipt } from '../pipeline/watch-receipt.ts'
 import { formatBytes, formatCount, formatSeconds } from './units.ts'
 
 /** What each count means, in the order of the table; a row of zero that says nothing is left out. */
@@ -21,9 +22,36 @@ const COUNTS: readonly (readonly [keyof Receipt, string, 'always' | 'ifAny'])[] 
   ['remaining', 'still in the mailbox', 'always'],
 ]
 
+type WatchCount = Exclude<
+  keyof WatchReceipt,
+  | 'mailbox'
+  | 'destination'
+  | 'polls'
+  | 'failedPolls'
+  | 'bytes'
+  | 'sessions'
+  | 'seconds'
+  | 'durability'
+>
+
+const WATCH_COUNTS: readonly (readonly [WatchCount, string, 'always' | 'ifAny'])[] = [
+  ['delivered', 'written, durable', 'always'],
+  ['vanished', 'removed by somebody else before they were read', 'ifAny'],
+  ['copies', 'further copies with equal bytes', 'ifAny'],
+  ['deleted', 'deleted from the server', 'always'],
+  ['verifiedGone', 'of these seen to be gone', 'always'],
+  ['filtered', 'left on the server by a filter, at the last poll', 'ifAny'],
+  ['deadLettered', 'set aside, at the last poll', 'ifAny'],
+  ['kept', 'left on the server at the last poll, see the log', 'ifAny'],
+  ['undeletable', 'that the server does not delete, at the last poll', 'ifAny'],
+  ['remaining', 'still in the mailbox at the last poll', 'always'],
+]
+
+type Row = readonly [name: string, value: string, note: string]
+
 /** A table of two columns and a note. */
 export function formatReceipt(receipt: Receipt): string {
-  const rows: [string, string, string][] = [
+  const rows: Row[] = [
     ['mailbox', receipt.mailbox, ''],
     ['destination', receipt.destination, ''],
   ]
@@ -31,15 +59,38 @@ export function formatReceipt(receipt: Receipt): string {
     const count = Number(receipt[name])
     if (when === 'always' || count > 0) rows.push([name, formatCount(count), note])
   }
+  return tableOf([...rows, ...lastRows(receipt)])
+}
+
+/** The same for a watch. */
+export function formatWatchReceipt(receipt: WatchReceipt): string {
+  const { polls, failedPolls } = receipt
+  const rows: Row[] = [
+    ['mailbox', receipt.mailbox, ''],
+    ['destination', receipt.destination, ''],
+    ['polls', formatCount(polls), 'looks at the mailbox that came to their end'],
+  ]
+  if (failedPolls > 0) rows.push(['failedPolls', formatCount(failedPolls), 'tried again'])
+  for (const [name, note, when] of WATCH_COUNTS)
+    if (when === 'always' || receipt[name] > 0) rows.push([name, formatCount(receipt[name]), note])
+  return tableOf([...rows, ...lastRows(receipt)])
+}
+
+function lastRows(
+  receipt: Pick<Receipt, 'bytes' | 'sessions' | 'seconds' | 'durability'>,
+): readonly Row[] {
   const { bytes, sessions, seconds, durability } = receipt
   const perSecond = seconds > 0 ? `${formatBytes(bytes / seconds)}/s` : ''
-  rows.push(
+  return [
     ['bytes', formatBytes(bytes), `${formatCount(bytes)} octets of raw mail written`],
     ['sessions', formatCount(sessions), ''],
     ['seconds', formatSeconds(seconds), perSecond],
     ['durability', durability, ''],
-  )
-  const widthOf = (column: 0 | 1, of: (row: [string, string, string]) => boolean) =>
+  ]
+}
+
+function tableOf(rows: readonly Row[]): string {
+  const widthOf = (column: 0 | 1, of: (row: Row) => boolean) =>
     Math.max(...rows.filter(of).map((row) => row[column].length))
   const name = widthOf(0, () => true)
   const value = widthOf(1, (row) => row[2] !== '')
@@ -48,10 +99,6 @@ export function formatReceipt(receipt: Receipt): string {
       `${row[0].padEnd(name)}  ${row[2] === '' ? row[1] : row[1].padStart(value)}  ${row[2]}`.trimEnd(),
     )
     .join('\n')
-}
-
-export interface FailedReceipt extends Receipt {
-  readonly error?: { readonly code: string; readonly message: string }
 }
 
 /** Whole or not at all: a reader never sees half a receipt. */
@@ -74,7 +121,7 @@ export class ReceiptFile {
     }
   }
 
-  write(receipt: FailedReceipt): void {
+  write(receipt: object): void {
     const partial = this.#partial()
     const file = openSync(partial, 'w', 0o600)
     try {

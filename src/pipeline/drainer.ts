@@ -103,11 +103,12 @@ export class Drainer {
     const stateDir = this.#options.stateDir ?? defaultStateDir()
     await mkdir(stateDir, { recursive: true, mode: 0o700 })
     try {
-      await sink.open({
+      const opened = sink.open({
         ...{ mailbox: source.mailbox, deletion: this.#deletion, stateDir },
         maxMessageBytes: this.#tuning.maxMessageBytes,
         ...{ log: this.log, clock: this.clock, signal: over },
       })
+      await this.stop.unlessOver(opened)
     } catch (error) {
       over.throwIfAborted()
       throw error

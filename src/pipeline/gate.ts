@@ -20,6 +20,11 @@ export class Gate {
     this.#pending += 1
   }
 
+  /** The RETR was taken back before it was sent: as if it had never been issued. */
+  withdrawn(n: number): void {
+    if (this.#close(n)) this.#states.delete(n)
+  }
+
   /** Its records and its ledger entry are committed at the destination. */
   durable(n: number): void {
     if (this.#close(n)) this.#states.set(n, 'durable')

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 
 const MiB = 1024 * 1024
+const DAY_SECONDS = 24 * 60 * 60
 
 export const drainTuning = z.strictObject({
   maxInFlightBytes: z
@@ -39,6 +40,24 @@ export const drainTuning = z.strictObject({
       'Milliseconds that a stop may take: what was read becomes durable and is deleted; 0: everything is closed at once.',
     ),
 })
+
+export const watchTuning = z.strictObject({
+  pollSeconds: z
+    .number()
+    .positive()
+    .max(DAY_SECONDS)
+    .default(60)
+    .describe('Seconds between polls while mail comes; a tenth more or less by chance.'),
+  maxPollSeconds: z
+    .number()
+    .positive()
+    .max(DAY_SECONDS)
+    .default(900)
+    .describe('Seconds between polls at most: while nothing comes each pause is twice the last.'),
+})
+
+export interface WatchTuning extends z.input<typeof watchTuning> {}
+export type ResolvedWatchTuning = z.output<typeof watchTuning>
 
 export interface DrainTuning extends z.input<typeof drainTuning> {}
 export type ResolvedDrainTuning = z.output<typeof drainTuning>

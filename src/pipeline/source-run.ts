@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto'
 import { type Duplex, type Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Clock } from '../clock.ts'
-import { withDeadline } from '../deadline.ts'
+import { unlessAborted, withDeadline } from '../deadline.ts'
 import { MaildrainError, SinkError, describeError } from '../errors.ts'
 import type { Ledger, LedgerEntry } from '../ledger/ledger.ts'
 import type { Logger } from '../logger.ts'
@@ -167,19 +167,7 @@ export class SourceRun {
   async #commit(items: readonly CommittedItem[]): Promise<void> {
     const { signal } = this.#abort
     signal.throwIfAborted()
-    let onAbort: (() => void) | undefined
-    const aborted = new Promise<never>((_, reject) => {
-      onAbort = () => reject(signal.reason as Error)
-      signal.addEventListener('abort', onAbort)
-    })
-    try {
-      await Promise.race([
-        Promise.all(items.map((item) => commitOne(this.#batcher, item))),
-        aborted,
-      ])
-    } finally {
-      if (onAbort !== undefined) signal.removeEventListener('abort', onAbort)
-    }
+    await unlessAborted(signal, Promise.all(items.map((item) => commitOne(this.#batcher, item))))
   }
 
   /** Whoever cannot be told within the patience for an outage deletes nothing (G11, G15). */

@@ -267,6 +267,11 @@ export class Pop3Client {
     return this.#content(() => numbered('RETR', n), octets, options.onData)
   }
 
+  /** RETRs that have not been sent yet are given up: they reject with the error, and were never asked for. */
+  withdrawRetrs(error: MaildrainError): void {
+    this.#connection.withdraw('RETR', error)
+  }
+
   /** Headers, the empty line, and `lines` lines of the body (RFC 1939 section 7); some servers send more. */
   async top(n: number, lines: number, options: TopOptions): Promise<{ octets: number }> {
     return this.#content(() => numbered('TOP', n, lines), TOP_OCTETS, options.onData)

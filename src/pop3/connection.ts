@@ -5,7 +5,7 @@
 import { ConnectionError, MaildrainError } from '../errors.ts'
 import { allowanceMs } from './allowances.ts'
 import { type Capabilities, NO_CAPABILITIES } from './capabilities.ts'
-import type { Command, Credentials } from './commands.ts'
+import type { Command, Credentials, Verb } from './commands.ts'
 import { closedHere, lateTlsAlert, sessionTooLong, stopped } from './connection-errors.ts'
 import { deferred } from './deferred.ts'
 import { type ResolvedPop3ClientOptions, bareHost, defaultPort } from './options.ts'
@@ -169,6 +169,11 @@ export class Connection {
     })
   }
 
+  /** Commands of this verb that have not left yet are rejected with the error. */
+  withdraw(verb: Verb, error: MaildrainError): void {
+    this.#protocol.withdraw(verb, error)
+  }
+
   /** What must not be shown, should the server echo it. */
   hide(secret: string): void {
     this.#secrets.push(secret)
@@ -263,12 +268,11 @@ export class Connection {
       ...(onLine === undefined ? {} : { onLine }),
       ...(onData === undefined ? {} : { onData }),
       onReply: (status, received) => {
-        if (status.kind === 'err') {
-          reject(this.#refused(command, status.text))
-          return
+        if (status.kind === 'err') reject(this.#refused(command, status.text))
+        else {
+          resolve(read(status, received))
+          request.afterwards?.()
         }
-        resolve(read(status, received))
-        request.afterwards?.()
       },
       onFailure: reject,
     }

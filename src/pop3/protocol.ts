@@ -218,6 +218,12 @@ export class Pop3Protocol {
     )
   }
 
+  /** Commands of this verb that were not sent yet fail with the error; the session goes on. */
+  withdraw(verb: Verb, error: MaildrainError): void {
+    const withdrawn = this.#queue.withdraw(({ command }) => command.verb === verb)
+    for (const exchange of withdrawn) exchange.onFailure(error)
+  }
+
   /** Ends the session: every exchange fails with the error. */
   fail(error: MaildrainError): void {
     if (this.#state === 'closed') return

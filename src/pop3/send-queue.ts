@@ -98,6 +98,14 @@ export class SendQueue<T extends Queued> {
     this.#head = 0
   }
 
+  /** Takes back what waits and matches: it was never sent. */
+  withdraw(matches: (item: T) => boolean): readonly T[] {
+    const waiting = this.#waiting.slice(this.#nextWaiting)
+    this.#waiting = waiting.filter((item) => !matches(item))
+    this.#nextWaiting = 0
+    return waiting.filter(matches)
+  }
+
   /** Gives everything up: what is in flight, then what waits. */
   drain(): readonly T[] {
     const all = [...this.#inFlight.slice(this.#head), ...this.#waiting.slice(this.#nextWaiting)]

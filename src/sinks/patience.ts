@@ -2,6 +2,7 @@
  * Opening a destination that may not be up yet (G15): an outage is waited out for a while, a refusal is not.
  */
 import { sleep } from '../clock.ts'
+import { unlessAborted } from '../deadline.ts'
 import { MaildrainError } from '../errors.ts'
 import { backoffMs } from '../pipeline/retry.ts'
 import type { SinkContext } from './sink.ts'
@@ -10,7 +11,8 @@ const BACKOFF = { initialMs: 250, maxMs: 4000 }
 
 /**
  * Runs `attempt` until it succeeds, fails for good, or has failed for `patienceMs`.
- * @throws the last error of `attempt`
+ * @throws the last error of `attempt`, or the signal's reason as soon as it aborts: an attempt that is under way has to look
+ * at the signal itself before it changes anything
  */
 export async function openPatiently<T>(
   { clock, log, signal }: Pick<SinkContext, 'clock' | 'log' | 'signal'>,
@@ -20,7 +22,7 @@ export async function openPatiently<T>(
   const started = clock.monotonic()
   for (let tries = 1; ; tries += 1) {
     try {
-      return await attempt()
+      return await unlessAborted(signal, attempt())
     } catch (error) {
       signal.throwIfAborted()
       if (!(error instanceof MaildrainError) || !error.retryable) throw error

@@ -1,14 +1,13 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { SqliteDatabase } from '../../src/ledger/sqlite-database.ts'
 import type { Receipt } from '../../src/pipeline/receipt.ts'
 import {
   type Pop3Server,
   type Pop3ServerOptions,
   startPop3Server,
 } from '../../src/testing/index.ts'
-import { certificateFor, newDirectory, noOpenssl, runCli, startCli } from '../support/cli.ts'
+import { certificateFor, messagesIn, newDirectory, noOpenssl, runCli } from '../support/cli.ts'
 import { smallMailbox } from '../support/drains.ts'
 
 let server: Pop3Server
@@ -16,15 +15,6 @@ afterEach(() => server.close())
 
 async function serve(count: number, options: Partial<Pop3ServerOptions> = {}): Promise<void> {
   server = await startPop3Server({ mailbox: smallMailbox(count), ...options })
-}
-
-const rowsIn = (path: string): number => {
-  const database = SqliteDatabase.openReader(path, { busyTimeoutMs: 100 })
-  try {
-    return Number(database.prepare('SELECT count(*) FROM messages').row()?.[0])
-  } finally {
-    database.close()
-  }
 }
 
 describe('maildrain drain', () => {
@@ -35,7 +25,7 @@ describe('maildrain drain', () => {
     const args = ['--from', server.url, '--to', `sqlite:${path}`, '--delete', '--receipt', receipt]
     const { code, stdout, stderr } = await runCli(['drain', ...args])
     expect(code, stderr).toBe(0)
-    expect(rowsIn(path)).toBe(25)
+    expect(messagesIn(path)).toBe(25)
     expect(server.remaining()).toBe(0)
     const written = JSON.parse(readFileSync(receipt, 'utf8')) as Receipt
     expect(written).toMatchObject({
@@ -82,7 +72,7 @@ describe('maildrain drain', () => {
       { delivered: 0, alreadyDelivered: 8, deleted: 0, remaining: 8 },
     ])
     expect(server.remaining()).toBe(8)
-    expect(rowsIn(path)).toBe(8)
+    expect(messagesIn(path)).toBe(8)
   })
 
   it('the mailbox can be named, and the password comes from a file', async () => {
@@ -147,43 +137,6 @@ describe('maildrain drain', () => {
         expect(JSON.parse(stdout)).toMatchObject({ delivered: 2 })
         if (mode === 'stls') await tls.close()
       }
-    },
-  )
-})
-
-describe('signals', () => {
-  it.each([
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-  ] as const)(
-    '%s ends it in order: exit %i, one line, the rest is still on the server',
-    async (signal, exit) => {
-      await serve(200, { behaviour: { delayMs: 50 } })
-      const directory = newDirectory()
-      const [path, receipt] = [join(directory, 'mail.db'), join(directory, 'receipt.json')]
-      const args = [
-        '--from',
-        server.url,
-        '--to',
-        `sqlite:${path}`,
-        '--delete',
-        '--receipt',
-        receipt,
-      ]
-      const { child, result } = startCli(['drain', ...args, '--quiet'])
-      while (!server.log.some(({ verb }) => verb === 'RETR'))
-        await new Promise((resolve) => setTimeout(resolve, 10))
-      await new Promise((resolve) => setTimeout(resolve, 300))
-      child.kill(signal)
-      const { code, lines } = await result
-      expect({ code, lines: lines.length }).toEqual({ code: exit, lines: 1 })
-      expect(lines[0]).toContain('[MAILDRAIN_STOPPED]')
-      expect(server.remaining()).toBe(200)
-      server.setBehaviour({ delayMs: undefined })
-      const again = await runCli(['drain', ...args, '--json', '--log-level', 'error'])
-      expect(again.code).toBe(0)
-      expect(rowsIn(path)).toBe(200)
-      expect(server.remaining()).toBe(0)
     },
   )
 })

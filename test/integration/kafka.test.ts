@@ -93,6 +93,27 @@ describe.skipIf(noBroker !== undefined)(`Kafka${noBroker ? `: ${noBroker}` : ''}
   })
 
   describe('G11: two drainers', () => {
+    it('one that was suspended, with nothing left to write, finds out before it deletes', async () => {
+      const keep = () => args().filter((arg) => arg !== '--delete')
+      expect((await runCli(keep())).code).toBe(0)
+      server.setBehaviour({ delayMs: (verb) => (verb === 'RETR' ? 300 : 0) })
+      const known = server.log.length
+      const first = startCli(args(), { XDG_STATE_HOME: newDirectory() })
+      const read = () => server.log.slice(known).filter(({ verb }) => verb === 'RETR').length
+      while (read() < 3) await new Promise((resolve) => setTimeout(resolve, 20))
+      first.child.kill('SIGSTOP')
+      const second = await runCli(keep(), { XDG_STATE_HOME: newDirectory() }).finally(() =>
+        first.child.kill('SIGCONT'),
+      )
+      expect(second.code, second.stderr).toBe(0)
+      const { code, lines } = await first.result
+      expect({ code, lines: lines.length }).toEqual({ code: 7, lines: 1 })
+      expect(lines[0]).toContain('[MAILDRAIN_SINK_FENCED]')
+      expect(server.log.map(({ verb }) => verb)).not.toContain('DELE')
+      expect(server.remaining()).toBe(MESSAGES)
+      expect(await readTopic(broker.brokers, topic, MESSAGES)).toEqual(hashesIn(MESSAGES))
+    }, 120_000)
+
     it('one on another host takes over: the first exits 7, nothing is lost or doubled', async () => {
       await server.close()
       // The first reads for half a minute, the second at once, however long its start may take.

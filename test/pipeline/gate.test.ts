@@ -57,3 +57,26 @@ describe('the gate', () => {
     expect(new Gate().mayQuit('read', false)).toBe(true)
   })
 })
+
+describe('a RETR that was taken back before it was sent', () => {
+  it('is as if it had never been issued: it does not hold QUIT back, and is not deleted', () => {
+    const gate = new Gate()
+    gate.reading(1)
+    gate.reading(2)
+    gate.durable(1)
+    expect(gate.mayQuit('read', true)).toBe(false)
+    gate.withdrawn(2)
+    expect(gate.mayQuit('read', true)).toBe(true)
+    expect(gate.deletable()).toEqual([1])
+    expect(gate.read).toBe(1)
+  })
+
+  it('changes nothing about a message that came', () => {
+    const gate = new Gate()
+    gate.reading(1)
+    gate.unresolved(1)
+    gate.withdrawn(1)
+    expect(gate.spoilt).toBe(true)
+    expect(gate.mayQuit('read', true)).toBe(false)
+  })
+})

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { MaildrainError } from '../../src/errors.ts'
 import { rejection, session } from './transcript.ts'
 
 const PIPELINING = ['USER', 'UIDL', 'TOP', 'PIPELINING']
@@ -37,6 +38,27 @@ describe('pipelining', () => {
       },
       PIPELINING,
       { maxPipelineBytes: 100 },
+    ))
+
+  it('RETRs that have not left can be given up: they are never sent, and the session goes on', () =>
+    session(
+      'C: RETR 1\nC: RETR 2\nS: +OK\nS: one\nS: .\nS: +OK\nS: two\nS: .\nC: DELE 1\nS: +OK',
+      async (client) => {
+        const { texts, onData } = collect()
+        const read = [1, 2, 3, 4].map((n) => client.retr(n, { octets: 40, onData }))
+        // They leave in the next turn.
+        await Promise.resolve()
+        client.withdrawRetrs(new MaildrainError('MAILDRAIN_STOPPED', 'given up'))
+        const ends = await Promise.allSettled(read)
+        expect(ends.map(({ status }) => status)).toEqual([
+          ...['fulfilled', 'fulfilled', 'rejected', 'rejected'],
+        ])
+        expect(ends[3]).toMatchObject({ reason: { code: 'MAILDRAIN_STOPPED' } })
+        expect(texts.join('')).toBe('one\r\ntwo\r\n')
+        await client.dele(1)
+      },
+      PIPELINING,
+      { maxPipelineCommands: 2 },
     ))
 
   it('RETRs in flight are bounded by their number, and others pass along', () =>

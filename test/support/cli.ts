@@ -3,6 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { SqliteDatabase } from '../../src/ledger/sqlite-database.ts'
 
 const main = join(import.meta.dirname, '../../dist/cli/main.js')
 
@@ -41,6 +42,20 @@ export function startCli(args: readonly string[], env: Record<string, string> = 
 
 export const runCli = (args: readonly string[], env?: Record<string, string>): Promise<CliResult> =>
   startCli(args, env).result
+
+/** Messages in a database; 0 while it is not there yet. */
+export function messagesIn(path: string): number {
+  try {
+    const database = SqliteDatabase.openReader(path, { busyTimeoutMs: 1000 })
+    try {
+      return Number(database.prepare('SELECT count(*) FROM messages').row()?.[0] ?? 0)
+    } finally {
+      database.close()
+    }
+  } catch {
+    return 0
+  }
+}
 
 /** A key and a self-signed certificate for `name`, and the file that makes it trusted. */
 export function certificateFor(name: string): { key: string; cert: string; file: string } {

@@ -9,6 +9,7 @@ import {
   type Pop3ServerOptions,
   startPop3Server,
 } from '../../src/testing/index.ts'
+import type { Sink } from '../../src/sinks/sink.ts'
 import { afterEach } from 'vitest'
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -52,7 +53,7 @@ const stateDir = mkdtempSync(join(tmpdir(), 'maildrain-state-'))
 /** Drains the server into the sink with deletion, unparsed unless said otherwise. */
 export function drainInto(
   server: Pop3Server,
-  sink: MemorySink,
+  sink: Sink,
   { source, ...change }: DrainTest = {},
 ): Promise<Receipt> {
   return drain({

@@ -58,6 +58,8 @@ interface Attempt {
   entries: readonly LedgerEntry[] | null
   /** The commit has been asked for. */
   asked: boolean
+  /** Offset behind its last record in the ledger, by the produce replies. */
+  ledgerEnd: bigint
 }
 
 /** A ledger topic takes batches of its own limit; entries are some 500 octets. */
@@ -79,7 +81,7 @@ export class Committer {
    */
   async commit(group: Group): Promise<void> {
     const { clock, pace, owner } = this.#options
-    const attempt: Attempt = { group, entries: null, asked: false }
+    const attempt: Attempt = { group, entries: null, asked: false, ledgerEnd: 0n }
     const started = clock.monotonic()
     try {
       await this.#watched(attempt)
@@ -95,6 +97,7 @@ export class Committer {
       if (await this.settle()) return
       throw kafkaFailure(error, `commit a batch to topic ${this.#options.topic}`)
     }
+    owner.committed(attempt.ledgerEnd)
     pace.committed(group.bytes, clock.monotonic() - started)
     this.#apply(attempt)
   }
@@ -165,7 +168,8 @@ export class Committer {
     ]
     for (const send of sendsOf(ledger, LEDGER_SEND_BYTES)) {
       ended.throwIfAborted()
-      await transaction.send(ledgerTopic, send)
+      for (const offset of (await transaction.send(ledgerTopic, send)).values())
+        if (offset >= 0n) attempt.ledgerEnd = offset + BigInt(send.length)
     }
     // Whoever was late must not commit behind the back of the one who reads the ledger now.
     ended.throwIfAborted()

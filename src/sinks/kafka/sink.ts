@@ -99,6 +99,7 @@ export class KafkaSink implements Sink {
       })
       this.#maxBatchBytes = maxBatchBytesOf(topics.data)
       this.#durabilityNote = topics.durabilityNote
+      context.signal.throwIfAborted()
       await this.#takeOver(client, cluster.id, topics.data.partitions, context)
     })
   }

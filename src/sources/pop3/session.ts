@@ -86,6 +86,9 @@ export class Session {
       blame: (item) => (this.stalledAt ??= item),
       fail: (error) => this.#fail(error),
     })
+    const { stopping } = options.context
+    const withdraw = () => options.client.withdrawRetrs(stopping.reason as MaildrainError)
+    stopping.addEventListener('abort', withdraw, { once: true, signal: this.#closed.signal })
     options.client.onClose((error) => this.#closed.abort(error ?? disconnected()))
     this.#signal.addEventListener('abort', () => this.#ended(), { once: true })
   }
@@ -320,8 +323,10 @@ export class Session {
 
   /** -ERR says nothing about the message (G8); a lost connection says nothing at all. */
   #unread(item: WorkItem, collector: Collector, error: unknown): void {
-    this.#options.context.budget.release(collector.credit)
-    if (error instanceof Pop3ReplyError && error.code === 'MAILDRAIN_POP3_QUOTA')
+    const { budget, stopping } = this.#options.context
+    budget.release(collector.credit)
+    if (error === stopping.reason) this.#gate.withdrawn(item.n)
+    else if (error instanceof Pop3ReplyError && error.code === 'MAILDRAIN_POP3_QUOTA')
       this.quota ??= error
     else if (error instanceof Pop3ReplyError) {
       this.#options.state.suspect(item, 'refused', 0)

@@ -43,6 +43,29 @@ describe('one drainer (G11)', () => {
     expect(inTopic(broker)).toEqual([])
   })
 
+  it('who is asked whether it still owns reads nothing that it wrote itself', async () => {
+    const broker = new ModelBroker()
+    const sink = await openSink(broker)
+    let read = 0
+    const original = broker.read.bind(broker)
+    broker.read = (options) =>
+      original({
+        ...options,
+        onRecords: (records) => {
+          read += records.length
+          return options.onRecords(records)
+        },
+      })
+    for (const message of messages(20)) await sink.write(batchOf(message))
+    await sink.confirmOwner()
+    expect(read).toBe(0)
+    await openSink(broker)
+    read = 0
+    await expect(sink.confirmOwner()).rejects.toMatchObject({ code: 'MAILDRAIN_SINK_FENCED' })
+    expect(read).toBe(1)
+    expect(broker.fences).toHaveLength(2)
+  })
+
   it('who was only slow owns again and goes on', async () => {
     const broker = new ModelBroker()
     const sink = await openSink(broker)

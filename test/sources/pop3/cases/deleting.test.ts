@@ -107,7 +107,9 @@ describe('QUIT', () => {
       return new Promise((resolve) => setTimeout(resolve, 10))
     }
     const change = { signal: abort.signal, batchMaxMessages: 4, stopGraceMs: 0 }
-    await expect(drainInto(server, sink, change)).rejects.toMatchObject({ code: 'MAILDRAIN_STOPPED' })
+    await expect(drainInto(server, sink, change)).rejects.toMatchObject({
+      code: 'MAILDRAIN_STOPPED',
+    })
     expect(server.log.map(({ verb }) => verb)).toContain('RETR')
     expect(server.log.map(({ verb }) => verb)).not.toContain('QUIT')
     expect(server.remaining()).toBe(12)

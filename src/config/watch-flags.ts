@@ -1,0 +1,29 @@
+/** The flags of `maildrain watch`: those of a drain, and how often it looks. */
+import { z } from 'zod'
+import { drainFlags } from './drain-flags.ts'
+
+const { from, to, delete: deletes, ...others } = drainFlags.shape
+
+/** A poll a day at least. */
+const DAY_SECONDS = 24 * 60 * 60
+
+export const watchFlags = z.strictObject({
+  ...{ from, to, delete: deletes },
+  pollSeconds: z
+    .int()
+    .min(1)
+    .max(DAY_SECONDS)
+    .default(60)
+    .describe('Seconds between polls while mail comes; a tenth more or less by chance.')
+    .meta({ placeholder: 'N' }),
+  maxPollSeconds: z
+    .int()
+    .min(1)
+    .max(DAY_SECONDS)
+    .default(900)
+    .describe('Seconds between polls at most: while nothing comes each pause is twice the last.')
+    .meta({ placeholder: 'N' }),
+  ...others,
+})
+
+export type WatchFlags = z.output<typeof watchFlags>

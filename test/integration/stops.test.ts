@@ -1,0 +1,53 @@
+/** The built command stopped (SIGTERM) again and again on a real Dovecot: each receipt is what database and Maildir show. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Receipt } from '../../src/pipeline/receipt.ts'
+import { generateMailbox } from '../../src/testing/index.ts'
+import { type Dovecot, noDovecot, startDovecot } from '../fixtures/dovecot.ts'
+import { messagesIn, newDirectory, startCli } from '../support/cli.ts'
+
+const MESSAGES = 1500
+const MAX_RUNS = 40
+
+describe.skipIf(noDovecot !== undefined)(
+  `SIGTERM on mail from Dovecot${noDovecot ? `: ${noDovecot}` : ''}`,
+  () => {
+    let dovecot: Dovecot
+    beforeAll(async () => {
+      dovecot = await startDovecot()
+      const mailbox = generateMailbox({ messages: MESSAGES, seed: 5, profile: 'mixed' })
+      for (let index = 0; index < mailbox.size; index += 1)
+        await dovecot.add(mailbox.message(index).read())
+    })
+    afterAll(() => dovecot.stop())
+
+    it('nothing is lost or doubled, and no receipt says more or less than there is', async () => {
+      const directory = newDirectory()
+      const [path, file] = [join(directory, 'mail.db'), join(directory, 'receipt.json')]
+      const from = `pop3://${dovecot.user}@${dovecot.host}:${dovecot.port}`
+      const args = ['drain', '--from', from, '--to', `sqlite:${path}`, '--delete', '--quiet']
+      const env = { MAILDRAIN_PASSWORD: dovecot.password, XDG_STATE_HOME: directory }
+      const sum = { delivered: 0, deleted: 0 }
+      let stops = 0
+      for (let runs = 1; runs <= MAX_RUNS; runs += 1) {
+        const { child, result } = startCli([...args, '--receipt', file], env)
+        const timer = setTimeout(() => child.kill('SIGTERM'), 300 + (runs % 7) * 100)
+        const { code, stderr } = await result
+        clearTimeout(timer)
+        // Before the command listens for signals it ends by them, without a receipt.
+        if (code === null) continue
+        expect([0, 143], stderr).toContain(code)
+        const { delivered, deleted } = JSON.parse(readFileSync(file, 'utf8')) as Receipt
+        sum.delivered += delivered
+        sum.deleted += deleted
+        const left = (await dovecot.files()).length
+        expect(sum).toEqual({ delivered: messagesIn(path), deleted: MESSAGES - left })
+        if (code === 0) break
+        stops += 1
+      }
+      expect(sum).toEqual({ delivered: MESSAGES, deleted: MESSAGES })
+      expect(stops).toBeGreaterThan(0)
+    }, 180_000)
+  },
+)
