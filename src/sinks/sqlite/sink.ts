@@ -6,13 +6,13 @@ import { z } from 'zod'
 import { ConfigError, MaildrainError, BatchError } from '../../errors.ts'
 import { mailboxKey } from '../../identity.ts'
 import type { Ledger, LedgerEntry } from '../../ledger/ledger.ts'
-import { assertOurs, locateFile, openLedgerFile } from '../../ledger/ledger-file.ts'
+import { assertOurs, locateFile, openLedgerFile, openLedgerView } from '../../ledger/ledger-file.ts'
 import { LedgerTable } from '../../ledger/ledger-table.ts'
 import { type Lock, acquireLock } from '../../ledger/lock.ts'
 import { Ownership } from '../../ledger/ownership.ts'
 import type { SqliteDatabase } from '../../ledger/sqlite-database.ts'
 import { openPatiently } from '../patience.ts'
-import type { Batch, BatchMessage, Sink, SinkContext } from '../sink.ts'
+import type { Batch, BatchMessage, LedgerView, PeekContext, Sink, SinkContext } from '../sink.ts'
 import { type MessageRow, hasRow, insertRow, messagesTableSql, rowOf } from './messages-table.ts'
 import {
   type ResolvedSqliteSinkOptions,
@@ -72,6 +72,17 @@ export class SqliteSink implements Sink {
       await Promise.resolve()
       this.#opened = this.#openFile(path, context)
     })
+  }
+
+  async peek({ mailbox }: PeekContext): Promise<LedgerView | null> {
+    await Promise.resolve()
+    const database = openLedgerView(locateFile(this.#options.path))
+    if (database === null) return null
+    const holds = (entry: LedgerEntry) => hasRow(database, entry.key)
+    return {
+      ledger: new LedgerTable(database, { mailbox, holds }),
+      close: () => database.close(),
+    }
   }
 
   /** One transaction: rows and ledger entries of every message that can be written, or nothing. */
