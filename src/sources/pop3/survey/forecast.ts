@@ -1,18 +1,11 @@
 /** How long draining a surveyed mailbox will take: the planner's prediction, corrected by what was measured here. */
-import { z } from 'zod'
 import { formatCount, formatSeconds } from '../../../observe/units.ts'
-import {
-  type PlannerState,
-  type Prediction,
-  type SessionBounds,
-  predict,
-  restorePlanner,
-} from '../planner/planner.ts'
+import type { ResolvedPop3SourceOptions } from '../options.ts'
+import { type Prediction, type SessionBounds, predict } from '../planner/planner.ts'
 import type { Survey } from './survey.ts'
 
 export interface ForecastOptions {
   readonly deletion: boolean
-  readonly planner: PlannerState
   readonly bounds: SessionBounds
 }
 
@@ -21,15 +14,10 @@ export interface Forecast extends Prediction {
   readonly messages: number
 }
 
-const hostNotes = z.looseObject({ planner: z.unknown() })
-
-/** What earlier runs have taught, from the notes that the ledger keeps of the host; nothing where there are none. */
-export function plannerOf(notes: string | null | undefined): PlannerState {
-  try {
-    return restorePlanner(hostNotes.parse(JSON.parse(notes ?? '')).planner)
-  } catch {
-    return restorePlanner(undefined)
-  }
+/** The user's upper bounds of a session. */
+export function boundsOf(options: ResolvedPop3SourceOptions): SessionBounds {
+  const { sessionMessages, sessionBytes = Infinity, sessionSeconds = Infinity } = options
+  return { messages: sessionMessages, octets: sessionBytes, ms: sessionSeconds * 1000 }
 }
 
 /** What the drain would read: all that is not too large, and without deletion only what the ledger does not know. */
@@ -52,28 +40,39 @@ export function forecast(survey: Survey, options: ForecastOptions): Forecast {
   const { timing, uidls, capabilities } = survey
   const { messages, octets } = toRead(survey, options.deletion)
   const loginDelayMs = (capabilities.loginDelaySeconds ?? 0) * 1000
-  const predicted = predict(options.planner, {
+  const predicted = predict(survey.planner, {
     ...{ messages, octets, openMs: timing.openMs, loginDelayMs, bounds: options.bounds },
     uidlOctets: uidls === null || uidls.named === 0 ? 0 : uidls.total / uidls.named,
   })
-  const shaped = options.deletion ? predicted : reading(predicted, survey)
+  const shaped = options.deletion ? predicted : reading(predicted, messages, survey, options.bounds)
   const listed = isWindowed(survey, options) ? shaped : listings(shaped, survey)
   return { ...sum(roundTrips(listed, survey, messages)), messages }
 }
 
-/** Without deletion one session reads everything, and its own listing is the look at the end. */
-const reading = (predicted: Prediction, { timing }: Survey): Prediction => ({
-  ...predicted,
-  ...{ sessions: 1, openSeconds: timing.openMs / 1000, quitSeconds: 0 },
-})
+/** Without deletion only the bounds end a session, and the last one's listing is the look at the end. */
+function reading(
+  predicted: Prediction,
+  messages: number,
+  { timing }: Survey,
+  bounds: SessionBounds,
+): Prediction {
+  const { octets, readSeconds } = predicted
+  const parts = [
+    messages / bounds.messages,
+    octets / bounds.octets,
+    (readSeconds * 1000) / bounds.ms,
+  ]
+  const sessions = Math.max(1, ...parts.map(Math.ceil))
+  const openSeconds = (sessions * timing.openMs) / 1000
+  return { ...predicted, sessions, openSeconds, quitSeconds: 0 }
+}
 
 /** As the source decides it: elsewhere each session lists everything that is left. */
 const isWindowed = ({ numbered, pipelining, ledger }: Survey, options: ForecastOptions): boolean =>
   numbered?.list === true &&
   numbered.uidl &&
   pipelining &&
-  options.deletion &&
-  (ledger?.entries ?? 0) === 0
+  !(options.deletion && (ledger?.entries ?? 0) > 0)
 
 function listings(predicted: Prediction, survey: Survey): Prediction {
   const whole = survey.sizes.listingOctets + (survey.uidls?.listingOctets ?? 0)

@@ -42,8 +42,8 @@ const capa: Finder = ({ capabilities, hangsOnCapa }) =>
           'maildrain goes on without it: one command at a time, and optional commands are tried.',
       }
 
-const expire: Finder = ({ capabilities }, { options, deletion }) => {
-  const removes = quitRemoves(capabilities.expireDays, options.quitDeletes)
+const expire: Finder = ({ capabilities, quitSeen }, { options, deletion }) => {
+  const removes = quitRemoves(capabilities.expireDays, options.quitDeletes, quitSeen)
   if (removes === 'deleted') return null
   if (removes === 'read')
     return {
@@ -51,7 +51,9 @@ const expire: Finder = ({ capabilities }, { options, deletion }) => {
       seen:
         options.quitDeletes === 'yes'
           ? 'QUIT removes what was only read, as --quit-deletes yes says.'
-          : 'EXPIRE 0: QUIT removes what was only read.',
+          : capabilities.expireDays === 0
+            ? 'EXPIRE 0: QUIT removes what was only read.'
+            : 'An earlier run saw QUIT remove what was only read.',
       answer: deletion
         ? 'maildrain sends QUIT only when every message that it read is durable, and otherwise closes the connection without it.'
         : 'maildrain closes sessions that read mail without QUIT, so that mail stays.',
@@ -60,7 +62,7 @@ const expire: Finder = ({ capabilities }, { options, deletion }) => {
     code: 'quit-unknown',
     seen: 'The server does not say whether QUIT removes what was only read (no EXPIRE).',
     answer: deletion
-      ? 'maildrain takes it for one that does, and sends QUIT only when every message that it read is durable.'
+      ? 'maildrain takes it for one that does, until a message that is durable and was not deleted shows it in the next session.'
       : 'maildrain closes sessions that read mail without QUIT, unless --quit-deletes no says that mail stays.',
   }
 }

@@ -5,10 +5,12 @@
 import type { ErrorCode } from '../../../errors.ts'
 import { MaildrainError, Pop3ReplyError } from '../../../errors.ts'
 import type { Ledger } from '../../../ledger/ledger.ts'
+import type { QuitRemoves } from '../../../pipeline/gate.ts'
 import type { Capabilities, NumberedListing, Pop3Client } from '../../../pop3/index.ts'
 import { type ConnectContext, Connector } from '../connect.ts'
 import { Host } from '../host.ts'
 import type { ResolvedPop3SourceOptions } from '../options.ts'
+import { type PlannerState, restorePlanner } from '../planner/planner.ts'
 import { LedgerCount, type LedgerShare } from './ledger-count.ts'
 import { ListedSizes } from './listed-sizes.ts'
 import { ListedUidls } from './listed-uidls.ts'
@@ -50,6 +52,10 @@ export interface Survey {
   /** UIDL is announced, and was refused with this code. */
   readonly uidlRefused: ErrorCode | null
   readonly ledger: LedgerShare | null
+  /** What earlier runs have seen QUIT remove. */
+  readonly quitSeen: QuitRemoves
+  /** What they have learned of sessions. */
+  readonly planner: PlannerState
   readonly timing: Timing
 }
 
@@ -109,6 +115,7 @@ async function look(client: Pop3Client, { host, context, opening }: Look): Promi
   return {
     ...{ capabilities, implementation, secure, pipelining, utf8, hangsOnCapa },
     ...{ stat, numbered: messages < 2 ? null : host.listing, sizes, ...names },
+    ...{ quitSeen: host.quit, planner: restorePlanner(host.planner) },
     timing: {
       ...opening,
       openMs: opening.connectMs + opening.loginMs + statMs,
