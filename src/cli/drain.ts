@@ -1,22 +1,18 @@
 /** `maildrain drain`: flags to options, one drain, a receipt. */
-import { systemClock } from '../clock.ts'
 import { type DrainFlags, drainFlags } from '../config/drain-flags.ts'
 import { parseFlags } from '../config/flags.ts'
-import { type DestinationAddress, parseDestinationUrl } from '../config/urls.ts'
+import { parseDestinationUrl } from '../config/urls.ts'
 import { MaildrainError, describeError } from '../errors.ts'
-import { type LogLevel, jsonLogger, plainLogger } from '../observe/log.ts'
-import { type ProgressView, noProgress, progressBar, progressLog } from '../observe/progress.ts'
 import { ReceiptFile, formatReceipt } from '../observe/receipt.ts'
 import { drain } from '../pipeline/drain.ts'
 import { type Progress, type Receipt, exitCodeOf } from '../pipeline/receipt.ts'
-import type { Logger } from '../logger.ts'
 import type { Sink } from '../sinks/sink.ts'
 import type { Source } from '../sources/source.ts'
+import { openSink } from './destination.ts'
+import { observers } from './observers.ts'
 import { reportError } from './report-error.ts'
 import { openSource } from './source.ts'
 import { watchSignals } from './stop.ts'
-
-const PROGRESS_LOG_MS = 10_000
 
 /** @returns the exit code */
 export async function drainCommand(argv: readonly string[]): Promise<number> {
@@ -88,43 +84,5 @@ function explainer(writeLine: (line: string) => void): (progress: Progress) => v
     if (plan === null || sessions === session) return
     session = sessions
     writeLine(`session ${sessions}: ${plan}`)
-  }
-}
-
-interface Observers {
-  readonly log: Logger
-  readonly progress: ProgressView
-  /** A line of its own on stderr. */
-  readonly writeLine: (line: string) => void
-}
-
-function observers(flags: DrainFlags): Observers {
-  const level = (byDefault: LogLevel): LogLevel =>
-    flags.logLevel ?? (flags.quiet ? 'silent' : byDefault)
-  if (process.stderr.isTTY) {
-    const bar = progressBar(systemClock, process.stderr)
-    const log = plainLogger(level('warn'), (line) => bar.writeLine(line))
-    return {
-      log,
-      progress: flags.quiet ? noProgress : bar,
-      writeLine: (line) => bar.writeLine(line),
-    }
-  }
-  const log = jsonLogger(level('info'), process.stderr)
-  const writeLine = (line: string) => void process.stderr.write(`${line}\n`)
-  return { log, progress: progressLog(systemClock, log, PROGRESS_LOG_MS), writeLine }
-}
-
-/** The driver of the destination alone is loaded. */
-async function openSink(address: DestinationAddress): Promise<Sink> {
-  switch (address.kind) {
-    case 'kafka': {
-      const { kafka } = await import('../sinks/kafka/index.ts')
-      return kafka({ brokers: address.brokers, topic: address.topic })
-    }
-    case 'sqlite': {
-      const { sqlite } = await import('../sinks/sqlite/index.ts')
-      return sqlite({ path: address.path })
-    }
   }
 }

@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 /** The command line: a table of commands, and whatever goes wrong becomes one line and an exit code. */
-import { type CommandPage, drainPage } from '../config/commands.ts'
+import { type CommandPage, drainPage, planPage } from '../config/commands.ts'
 import { ConfigError } from '../errors.ts'
 import { drainCommand } from './drain.ts'
 import { commandHelp, mainHelp, version } from './help.ts'
+import { planCommand } from './plan.ts'
 import { reportError } from './report-error.ts'
 
 interface Command {
@@ -12,7 +13,10 @@ interface Command {
   readonly run: (argv: readonly string[]) => Promise<number>
 }
 
-const commands: readonly Command[] = [{ page: drainPage, run: drainCommand }]
+const commands: readonly Command[] = [
+  { page: drainPage, run: drainCommand },
+  { page: planPage, run: planCommand },
+]
 
 async function main([name, ...rest]: readonly string[]): Promise<number> {
   if (name === '--help' || name === 'help') return print(mainHelp())

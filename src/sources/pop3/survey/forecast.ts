@@ -45,7 +45,7 @@ export function forecast(survey: Survey, options: ForecastOptions): Forecast {
     uidlOctets: uidls === null || uidls.named === 0 ? 0 : uidls.total / uidls.named,
   })
   const shaped = options.deletion ? predicted : reading(predicted, messages, survey, options.bounds)
-  const listed = isWindowed(survey, options) ? shaped : listings(shaped, survey)
+  const listed = isWindowed(survey, options) ? shaped : listings(shaped, survey, options)
   return { ...sum(roundTrips(listed, survey, messages)), messages }
 }
 
@@ -74,12 +74,17 @@ const isWindowed = ({ numbered, pipelining, ledger }: Survey, options: ForecastO
   pipelining &&
   !(options.deletion && (ledger?.entries ?? 0) > 0)
 
-function listings(predicted: Prediction, survey: Survey): Prediction {
+function listings(
+  predicted: Prediction,
+  survey: Survey,
+  { deletion }: ForecastOptions,
+): Prediction {
   const whole = survey.sizes.listingOctets + (survey.uidls?.listingOctets ?? 0)
-  const readingSessions = Math.max(1, predicted.sessions - 2)
+  // With deletion the listings become shorter, and the two closing looks see STAT 0.
+  const listings = deletion ? Math.max(0, predicted.sessions - 1) / 2 : predicted.sessions
   return {
     ...predicted,
-    listingOctets: Math.round((whole * (readingSessions + 1)) / 2),
+    listingOctets: Math.round(whole * listings),
     assumptions: [
       ...predicted.assumptions.filter((text) => !text.startsWith('LIST and UIDL answer')),
       'Each session lists all that is left.',

@@ -158,7 +158,7 @@ const oversize: Finder = ({ sizes }) =>
     : {
         code: 'oversize',
         seen: `${count(sizes.oversize.messages, 'message')} ${sizes.oversize.messages === 1 ? 'is' : 'are'} larger than ${formatBytes(sizes.maxMessageBytes)}, the largest ${formatBytes(sizes.largest.octets)} (number ${formatCount(sizes.largest.n)}).`,
-        answer: 'maildrain leaves them on the server, and its exit code is 6.',
+        answer: `maildrain leaves ${sizes.oversize.messages === 1 ? 'it' : 'them'} on the server, and its exit code is 6.`,
       }
 
 const duplicates: Finder = ({ uidls }) => {
@@ -207,7 +207,7 @@ const capped: Finder = ({ stat, capabilities }, { deletion }) => {
     seen: `${formatCount(stat.messages)} messages: servers such as Gmail and WildDuck show about ${CAPPED} at a time, so that there may be more.`,
     answer: deletion
       ? 'maildrain goes on with new sessions until two in a row show none; all figures here are of what is shown now.'
-      : 'without --delete maildrain sees only these; all figures here are of what is shown now.',
+      : 'Without --delete maildrain sees only these; all figures here are of what is shown now.',
   }
 }
 
