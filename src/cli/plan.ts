@@ -7,7 +7,7 @@ import { parseFlags } from '../config/flags.ts'
 import { type PlanFlags, planFlags } from '../config/plan-flags.ts'
 import { parseDestinationUrl } from '../config/urls.ts'
 import { ConfigError, EXIT } from '../errors.ts'
-import type { Logger } from '../logger.ts'
+import { type Logger, silentLogger } from '../logger.ts'
 import { formatPlan } from '../observe/plan-page.ts'
 import type { LedgerView, Sink } from '../sinks/sink.ts'
 import { resolveSource } from '../sources/pop3/source.ts'
@@ -15,6 +15,8 @@ import { drainPlan } from '../sources/pop3/survey/drain-plan.ts'
 import { type Survey, surveyMailbox } from '../sources/pop3/survey/survey.ts'
 import { openSink } from './destination.ts'
 import { observers } from './observers.ts'
+import { rehearse } from './rehearsal/rehearse.ts'
+import { formatRehearsal } from './rehearsal/rehearsal-page.ts'
 import { reportError } from './report-error.ts'
 import { sourceOptions } from './source.ts'
 import { type Stop, watchSignals } from './stop.ts'
@@ -56,9 +58,19 @@ async function plan(parts: Parts): Promise<void> {
   const survey = await lookAt(parts, log)
   const destination = sink?.destination ?? null
   const made = drainPlan(survey, { mailbox, destination, deletion: flags.delete, source: options })
-  if (!flags.json) print(flags, formatPlan(made, terminalWidth()))
-  if (flags.json) print(flags, JSON.stringify(made))
-  progress.stop()
+  const width = terminalWidth()
+  if (!flags.json) print(flags, formatPlan(made, width))
+  const rehearsal = flags.rehearse
+    ? await rehearse({
+        ...{ survey, source: options, mailbox, progress, deletion: flags.delete },
+        // What is said of made-up mail would pass for real.
+        log: flags.logLevel === 'debug' ? log : silentLogger,
+        ...{ messages: flags.rehearseMessages, maxMessageBytes: flags.maxMessageBytes },
+        ...{ directory: parts.directory, signal: parts.stop.signal },
+      })
+    : undefined
+  if (flags.json) print(flags, JSON.stringify({ ...made, rehearsal }))
+  else if (rehearsal !== undefined) print(flags, `\n${formatRehearsal(rehearsal, width)}`)
 }
 
 async function lookAt(parts: Parts, log: Logger): Promise<Survey> {

@@ -5,7 +5,7 @@ import { wrapWords } from './wrap.ts'
 
 const LABEL = 14
 /** Columns of the table of sizes beside its two bars. */
-const SIZE_COLUMNS = 48
+const SIZE_COLUMNS = 53
 const LONGEST_BAR = 24
 
 /** @param width characters of a line at most, 60 or more */
@@ -78,7 +78,7 @@ function bar(share: number, length: number): string {
   return '█'.repeat(Math.floor(eighths / 8)) + (EIGHTHS[eighths % 8] ?? '')
 }
 
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`.padStart(7)
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`.padStart(8)
 
 function sizeTable({ sizes, messages, octets }: DrainPlan, width: number): string {
   const length = Math.min(LONGEST_BAR, Math.max(4, Math.floor((width - SIZE_COLUMNS) / 2)))
@@ -87,7 +87,7 @@ function sizeTable({ sizes, messages, octets }: DrainPlan, width: number): strin
     Math.max(...sizes.map((range) => range.messages)),
     Math.max(...sizes.map((range) => range.octets)),
   ]
-  const title = `${'size'.padEnd(13)}${'messages'.padStart(9)}${' '.repeat(10 + length)}${'octets'.padStart(10)}`
+  const title = `${'size'.padEnd(13)}${'messages'.padStart(9)}${' '.repeat(11 + length)}${'octets'.padStart(10)}`
   const rows = sizes.map(({ from, to, messages: count, octets: sum }) => {
     const label =
       to === null

@@ -90,6 +90,6 @@ function capabilitiesOf({ capabilities }: Survey): string[] | null {
     ...(expireDays === null
       ? []
       : [`EXPIRE ${expireDays === Infinity ? 'NEVER' : String(expireDays)}`]),
-    ...(loginDelaySeconds === null ? [] : [`LOGIN-DELAY ${loginDelaySeconds}`]),
+    ...((loginDelaySeconds ?? 0) === 0 ? [] : [`LOGIN-DELAY ${loginDelaySeconds}`]),
   ]
 }

@@ -44,6 +44,11 @@ export class ListedSizes {
     }
   }
 
+  /** Did LIST name this number? */
+  has(n: number): boolean {
+    return (this.#sizes[n] ?? ABSENT) !== ABSENT
+  }
+
   /** Octets of a message; 0 for one that was not listed. */
   octets(n: number): number {
     const octets = this.#sizes[n] ?? ABSENT
