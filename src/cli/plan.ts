@@ -6,7 +6,7 @@ import { systemClock, systemRandom } from '../clock.ts'
 import { parseFlags } from '../config/flags.ts'
 import { type PlanFlags, planFlags } from '../config/plan-flags.ts'
 import { parseDestinationUrl } from '../config/urls.ts'
-import { ConfigError, EXIT } from '../errors.ts'
+import { ConfigError, EXIT, MaildrainError } from '../errors.ts'
 import { type Logger, silentLogger } from '../logger.ts'
 import { formatPlan } from '../observe/plan-page.ts'
 import type { LedgerView, Sink } from '../sinks/sink.ts'
@@ -34,7 +34,8 @@ export async function planCommand(argv: readonly string[]): Promise<number> {
     await plan({ flags, sink, options, mailbox, stop, directory: directory.path })
     return EXIT.drained
   } catch (error) {
-    const exitCode = reportError(error, flags.logLevel === 'debug')
+    const stopped = stop.exitCode === undefined ? error : stoppedBySignal(error)
+    const exitCode = reportError(stopped, flags.logLevel === 'debug')
     return stop.exitCode ?? exitCode
   } finally {
     directory.remove()
@@ -87,6 +88,9 @@ async function lookAt(parts: Parts, log: Logger): Promise<Survey> {
     view?.close()
   }
 }
+
+const stoppedBySignal = (cause: unknown): MaildrainError =>
+  new MaildrainError('MAILDRAIN_STOPPED', 'stopped by a signal; nothing was touched', { cause })
 
 async function peek(
   sink: Sink | undefined,

@@ -11,7 +11,7 @@ import {
   likeness,
   startPop3Server,
 } from '../../src/testing/index.ts'
-import { newDirectory, runCli } from '../support/cli.ts'
+import { newDirectory, runCli, startCli } from '../support/cli.ts'
 import { smallMailbox } from '../support/drains.ts'
 import { HARMLESS, verbsOf } from '../support/surveys.ts'
 
@@ -125,6 +125,20 @@ describe('maildrain plan', () => {
     const { writeFileSync } = await import('node:fs')
     writeFileSync(foreign, 'no database')
     expect((await plan(['--to', `sqlite:${foreign}`])).code).toBe(8)
+  })
+
+  it('a signal ends it: exit 130, one line, nothing left behind', async () => {
+    await serve({ mailbox: smallMailbox(5), behaviour: { delayMs: 200 } })
+    const temporary = newDirectory()
+    const args = ['plan', '--from', server.url, ...QUIET]
+    const { child, result } = startCli(args, { TMPDIR: temporary })
+    while (!server.log.some(({ verb }) => verb === 'LIST'))
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    child.kill('SIGINT')
+    const { code, stdout, lines } = await result
+    expect({ code, stdout, lines: lines.length }).toEqual({ code: 130, stdout: '', lines: 1 })
+    expect(lines[0]).toContain('[MAILDRAIN_STOPPED]')
+    expect(readdirSync(temporary)).toEqual([])
   })
 
   it('100,000 messages in a heap of 64 MB', async () => {

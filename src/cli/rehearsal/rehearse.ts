@@ -19,7 +19,7 @@ import type { Survey } from '../../sources/pop3/survey/survey.ts'
 import type { Observers } from '../observers.ts'
 import { type Twin, twinOf } from './twin.ts'
 
-export interface RehearsalOptions extends Observers {
+export interface RehearsalOptions extends Pick<Observers, 'log' | 'progress'> {
   readonly survey: Survey
   readonly source: ResolvedPop3SourceOptions
   /** Mailbox id of the real one. */

@@ -7,7 +7,7 @@ import { MaildrainError, Pop3ReplyError } from '../../../errors.ts'
 import type { Ledger } from '../../../ledger/ledger.ts'
 import type { QuitRemoves } from '../../../pipeline/gate.ts'
 import type { Capabilities, NumberedListing, Pop3Client } from '../../../pop3/index.ts'
-import { type ConnectContext, Connector } from '../connect.ts'
+import { type ConnectContext, Connector, Logins } from '../connect.ts'
 import { Host } from '../host.ts'
 import type { ResolvedPop3SourceOptions } from '../options.ts'
 import { type PlannerState, restorePlanner } from '../planner/planner.ts'
@@ -15,7 +15,7 @@ import { LedgerCount, type LedgerShare } from './ledger-count.ts'
 import { ListedSizes } from './listed-sizes.ts'
 import { ListedUidls } from './listed-uidls.ts'
 
-export interface SurveyContext extends ConnectContext {
+export interface SurveyContext extends Omit<ConnectContext, 'stopping'> {
   /** Of the destination, to tell what it knows already. */
   readonly ledger?: Ledger | undefined
   /** Octets above which a message would not be asked for. */
@@ -71,7 +71,11 @@ export async function surveyMailbox(
   context: SurveyContext,
 ): Promise<Survey> {
   const host = new Host(context.ledger?.host ?? null, () => context.clock.now())
-  const connector = new Connector(options, context, host)
+  const connector = new Connector(
+    options,
+    { ...context, stopping: context.signal },
+    { host, logins: new Logins() },
+  )
   const client = await connector.open()
   const stop = () => client.close()
   context.signal.addEventListener('abort', stop, { once: true })
