@@ -13,6 +13,8 @@ export type {
   BatchMessage,
   Durability,
   Guarantee,
+  LedgerView,
+  PeekContext,
   Sink,
   SinkContext,
   SinkRecord,

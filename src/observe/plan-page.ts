@@ -130,7 +130,7 @@ function prediction(plan: DrainPlan, width: number): string {
   const listingMs = measured.listMs + (measured.uidlMs ?? 0)
   const known =
     plan.knownSessions > 0
-      ? `, and reading and deleting in the last ${plural(plan.knownSessions, 'session')}`
+      ? `, and reading in the last ${plan.knownSessions === 1 ? 'session' : plural(plan.knownSessions, 'session')}`
       : ''
   return [
     ...wrapWords(title, width),
@@ -143,7 +143,7 @@ function prediction(plan: DrainPlan, width: number): string {
     ),
     row(
       'measured',
-      `opening ${ms(measured.openMs)}, round trip ${ms(measured.roundTripMs)}, listings ${ms(listingMs)}${known}`,
+      `opening ${ms(measured.openMs)}, round trip ${ms(measured.roundTripMs)}, listings of ${formatBytes(plan.listingOctets)} in ${ms(listingMs)}${known}`,
       width,
     ),
     ...predicted.assumptions.map((text, index) => row(index === 0 ? 'assumed' : '', text, width)),

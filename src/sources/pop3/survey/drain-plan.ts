@@ -49,6 +49,8 @@ export interface DrainPlan {
   /** Earlier sessions that the prediction stands on. */
   readonly knownSessions: number
   readonly measured: Timing
+  /** What LIST and UIDL took on the wire. */
+  readonly listingOctets: number
   readonly quirks: readonly Quirk[]
 }
 
@@ -77,6 +79,7 @@ export function drainPlan(survey: Survey, options: DrainPlanOptions): DrainPlan 
     prediction: forecast(survey, { deletion, bounds: boundsOf(source) }),
     knownSessions: planner.samples.length,
     measured: survey.timing,
+    listingOctets: sizes.listingOctets + (uidls?.listingOctets ?? 0),
     quirks: quirksOf(survey, { deletion, options: source }),
   }
 }
