@@ -179,4 +179,24 @@ describe('maildrain plan --rehearse', () => {
     expect(receipt).toMatchObject({ delivered: 30, deleted: 0, remaining: 30 })
     expect(seconds).toBeCloseTo(3 * receipt.seconds, 3)
   }, 60_000)
+
+  it('a signal ends it: exit 130, no receipt, nothing left behind', async () => {
+    // NOOP gives the round trip: without PIPELINING long enough to be stopped in the middle.
+    const behaviour = { delayMs: (verb: string) => (verb === 'NOOP' ? 20 : 0) }
+    await serve({ mailbox: smallMailbox(2000), capabilities: { pipelining: false }, behaviour })
+    const temporary = newDirectory()
+    const args = ['plan', '--from', server.url, '--delete', '--rehearse', ...QUIET]
+    const { child, result } = startCli(args, { TMPDIR: temporary })
+    const rehearsing = () =>
+      readdirSync(temporary).some((name) => existsSync(join(temporary, name, 'rehearsal.db')))
+    while (!rehearsing()) await new Promise((resolve) => setTimeout(resolve, 20))
+    await new Promise((resolve) => setTimeout(resolve, 1000))
+    child.kill('SIGINT')
+    const { code, stdout, lines } = await result
+    expect({ code, lines: lines.length }).toEqual({ code: 130, lines: 1 })
+    expect(lines[0]).toContain('[MAILDRAIN_STOPPED]')
+    expect(stdout).toMatch(/Nothing was touched/)
+    expect(stdout).not.toContain('Rehearsal')
+    expect(readdirSync(temporary)).toEqual([])
+  }, 60_000)
 })
