@@ -78,11 +78,7 @@ export class SqliteSink implements Sink {
     await Promise.resolve()
     const database = openLedgerView(locateFile(this.#options.path))
     if (database === null) return null
-    const holds = (entry: LedgerEntry) => hasRow(database, entry.key)
-    return {
-      ledger: new LedgerTable(database, { mailbox, holds }),
-      close: () => database.close(),
-    }
+    return { ledger: tableOf(database, mailbox), close: () => database.close() }
   }
 
   /** One transaction: rows and ledger entries of every message that can be written, or nothing. */
@@ -122,9 +118,7 @@ export class SqliteSink implements Sink {
     })
     try {
       const ownership = Ownership.claim(database, { mailbox, at: clock.now() })
-      // A row that somebody removed is not at the destination any more: its message is not known (G5).
-      const holds = (entry: LedgerEntry) => hasRow(database, entry.key)
-      return { database, ownership, table: new LedgerTable(database, { mailbox, holds }) }
+      return { database, ownership, table: tableOf(database, mailbox) }
     } catch (error) {
       database.close()
       throw error
@@ -136,6 +130,12 @@ export class SqliteSink implements Sink {
       throw new MaildrainError('MAILDRAIN_INTERNAL', `${this.destination} was used while not open`)
     return this.#opened
   }
+}
+
+function tableOf(database: SqliteDatabase, mailbox: string): LedgerTable {
+  // A row that somebody removed is not at the destination any more: its message is not known (G5).
+  const holds = (entry: LedgerEntry) => hasRow(database, entry.key)
+  return new LedgerTable(database, { mailbox, holds })
 }
 
 /** Rows are made before the transaction begins, so that a record that cannot be one fails alone. */

@@ -72,6 +72,15 @@ describe('a look at a SQLite destination', () => {
     expect(await known(file, 'uid-4')).toMatchObject({ found: [true], size: 4 })
   })
 
+  it('G5: a row that somebody removed is not held', async () => {
+    const file = join(directory(), 'mail.db')
+    await (await filled(file)).close()
+    const database = SqliteDatabase.openDurable(file, { busyTimeoutMs: 0 })
+    database.exec('DELETE FROM messages')
+    database.close()
+    expect(await known(file, 'uid-2')).toMatchObject({ found: [false], size: 3 })
+  })
+
   it('no file, or an empty one: no ledger, and none is made', async () => {
     const path = directory()
     expect(await sqlite({ path: join(path, 'none.db') }).peek?.(sinkContext())).toBeNull()
