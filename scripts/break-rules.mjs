@@ -41,6 +41,14 @@ const breakages = [
   ],
   [
     'G2',
+    'a plan reads a message',
+    source('survey/survey.ts'),
+    'await host.probe(client, messages)',
+    'await client.retr(1, { octets: 1, onData: () => undefined }).catch(() => undefined)',
+    ['test/sources/pop3/survey.test.ts'],
+  ],
+  [
+    'G2',
     'QUIT with unresolved messages',
     'src/pipeline/gate.ts',
     'return deletion ? this.#unresolved === 0 : this.#states.size === 0',
@@ -166,6 +174,14 @@ const breakages = [
     'begun.sort((a, b) => (a.from < b.from ? -1 : 1))',
     '',
     [`${kafkaTests}/committed-records.test.ts`],
+  ],
+  [
+    'G11',
+    'Kafka: whoever looks at the ledger fences its owner',
+    kafka('peek.ts'),
+    'const lows = await lowsOf(client, dataTopic)',
+    'const lows = await lowsOf(client, dataTopic); await client.fence(`maildrain.${dataTopic}.${mailboxKey(mailbox)}`)',
+    [`${kafkaTests}/peek.test.ts`],
   ],
   [
     'G11',

@@ -15,6 +15,8 @@ export type {
   BatchMessage,
   Durability,
   Guarantee,
+  LedgerView,
+  PeekContext,
   Sink,
   SinkContext,
   SinkRecord,

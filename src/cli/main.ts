@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 /** The command line: a table of commands, and whatever goes wrong becomes one line and an exit code. */
-import { type CommandPage, drainPage, watchPage } from '../config/commands.ts'
+import { type CommandPage, drainPage, planPage, watchPage } from '../config/commands.ts'
 import { ConfigError } from '../errors.ts'
 import { drainCommand } from './drain.ts'
 import { commandHelp, mainHelp, version } from './help.ts'
+import { planCommand } from './plan.ts'
 import { reportError } from './report-error.ts'
 import { watchCommand } from './watch.ts'
 
@@ -15,6 +16,7 @@ interface Command {
 
 const commands: readonly Command[] = [
   { page: drainPage, run: drainCommand },
+  { page: planPage, run: planCommand },
   { page: watchPage, run: watchCommand },
 ]
 

@@ -12,8 +12,13 @@ import { tokenOf } from './token.ts'
 
 const CERTIFICATE = 'MAILDRAIN_CONFIG_CLIENT_CERTIFICATE'
 
-/** @throws ConfigError for flags that are wrong or exclude each other, and secrets that cannot be had */
+/** @throws as `sourceOptions` */
 export async function openSource(flags: SourceFlags): Promise<Source> {
+  return pop3(await sourceOptions(flags))
+}
+
+/** @throws ConfigError for flags that are wrong or exclude each other, and secrets that cannot be had */
+export async function sourceOptions(flags: SourceFlags): Promise<Pop3SourceOptions> {
   const address = parseSourceUrl(flags.from)
   const { user, host, port } = address
   const options: Omit<Pop3SourceOptions, 'auth'> = {
@@ -41,7 +46,7 @@ export async function openSource(flags: SourceFlags): Promise<Source> {
   // A command that is run for a token must not find the password.
   takeVariable('MAILDRAIN_PASSWORD')
   const mechanism = flags.auth === undefined ? {} : { mechanism: flags.auth }
-  return pop3({ ...options, auth: { user, ...secret, ...mechanism } })
+  return { ...options, auth: { user, ...secret, ...mechanism } }
 }
 
 function sessionBounds({

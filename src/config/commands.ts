@@ -1,6 +1,7 @@
 /** What each command is, for its help and for the reference. */
 import type { z } from 'zod'
 import { drainFlags } from './drain-flags.ts'
+import { planFlags } from './plan-flags.ts'
 import { watchFlags } from './watch-flags.ts'
 
 export interface CommandPage {
@@ -26,6 +27,19 @@ server, and the next run does not write it again.`,
   ],
 }
 
+export const planPage: CommandPage = {
+  name: 'plan',
+  usage: 'maildrain plan --from URL [--to URL] [--delete] [--rehearse] [flags]',
+  summary: 'say what a drain would do',
+  about: `Says what a drain of the mailbox would do, and touches nothing: no message is read, none is marked, and nothing
+is written at the destination. It logs in, asks for the sizes and unique-ids of all messages, and logs out.`,
+  flags: planFlags,
+  examples: [
+    'maildrain plan --from pop3s://ann@mail.example.org --delete',
+    'maildrain plan --from pop3s://ann@mail.example.org --to sqlite:mail.db --rehearse --rehearse-messages 5000',
+  ],
+}
+
 export const watchPage: CommandPage = {
   name: 'watch',
   usage: 'maildrain watch --from URL --to URL [--delete] [flags]',
@@ -40,4 +54,4 @@ server or a destination that is away) is waited for; it ends by itself only when
 }
 
 /** In the order of help and reference. */
-export const commandPages: readonly CommandPage[] = [drainPage, watchPage]
+export const commandPages: readonly CommandPage[] = [drainPage, watchPage, planPage]

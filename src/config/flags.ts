@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { ConfigError, describeError } from '../errors.ts'
+import { wrapWords } from '../observe/wrap.ts'
 
 export interface Flag {
   /** As typed, without the hyphens. */
@@ -133,16 +134,7 @@ export function helpOf(table: z.ZodObject, width = 100): string {
 const INDENT = 24
 
 function wrap(head: string, text: string, width: number): string {
-  const lines: string[] = []
-  let line = ''
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + word.length + 1 > width - INDENT) {
-      lines.push(line)
-      line = word
-    } else line = line === '' ? word : `${line} ${word}`
-  }
-  lines.push(line)
-  return lines
+  return wrapWords(text, width - INDENT)
     .map(
       (each, index) =>
         (index === 0 ? head.padEnd(INDENT - 1) : ' '.repeat(INDENT - 1)) + ` ${each}`,

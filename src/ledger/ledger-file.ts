@@ -50,21 +50,48 @@ export function assertOurs(path: string): void {
   if (!stats.isFile())
     throw new SinkError('MAILDRAIN_SINK_REFUSED', `${path} is not a file; name one`)
   if (stats.size === 0) return
+  attach(path, 'immutable=1').close()
+}
+
+/**
+ * A ledger file to be looked at, by whoever does not own it: nothing of it is changed, nothing is made beside it, and no
+ * lock is waited for. Tables are found by their names. Null when there is no such file, or it is empty.
+ * @throws LedgerError as `assertOurs`
+ */
+export function openLedgerView(path: string): SqliteDatabase | null {
+  assertOurs(path)
+  if (fileSize(path) === 0) return null
+  // With a log beside the file, its last commits are in the log; without one, SQLite would make an empty one to read.
+  const database = attach(path, fileSize(`${path}-wal`) > 0 ? '' : 'immutable=1')
+  try {
+    const host = "SELECT count(*) FROM probe.sqlite_master WHERE name = 'ledger_host'"
+    // Files of before there was such a table have observed nothing.
+    if (number(database, host) === 0) database.exec(hostTableSql)
+    return database
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+/** The file as `probe` beside an empty database in memory, for reading only. */
+function attach(path: string, parameters: string): SqliteDatabase {
   const memory = SqliteDatabase.openMemory()
   try {
     // Through SQLite, not read(2): closing a descriptor of ours would drop the locks that this process may have on it.
-    const uri = `${pathToFileURL(path).href}?mode=ro&immutable=1`
+    const uri = `${pathToFileURL(path).href}?mode=ro&${parameters}`
     memory.prepare('ATTACH ? AS probe').run([uri])
     assertHeader(memory, path, 'probe.')
-    memory.exec('DETACH probe')
+    return memory
   } catch (error) {
+    memory.close()
     if (error instanceof LedgerError && error.code === 'MAILDRAIN_LEDGER_FOREIGN')
       throw isForeign(error) ? error : foreign(path, 'is not a SQLite database', error)
     throw error
-  } finally {
-    memory.close()
   }
 }
+
+const fileSize = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0
 
 /** Opens the file, and makes it, mode 0600, when it is not there. The caller holds the lock of its mailbox. */
 export function openLedgerFile(path: string, options: LedgerFileOptions): SqliteDatabase {

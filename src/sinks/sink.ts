@@ -29,6 +29,15 @@ export interface SinkContext {
   readonly signal: AbortSignal
 }
 
+/** What a look at a destination needs of its surroundings. */
+export type PeekContext = Pick<SinkContext, 'mailbox' | 'stateDir' | 'log' | 'clock' | 'signal'>
+
+/** A ledger that somebody else may own, as it was a moment ago. */
+export interface LedgerView {
+  readonly ledger: Ledger
+  close(): void
+}
+
 export interface SinkRecord {
   /** K for a message's first record, `K.1`, `K.2` … for further ones: stable over redelivery. */
   readonly key: string
@@ -65,6 +74,8 @@ export interface WriteOptions {
  * - `confirmOwner` rejects when another drainer has taken the mailbox over, with the error that `write` would reject with;
  *   asked before anything is deleted from the server, so it must not push the other one aside. A retryable error is an
  *   outage. Never called while a `write` is in flight.
+ * - `peek` looks at the ledger of a sink that is not open and is not going to be: it takes no fence, waits for nobody, makes
+ *   and changes nothing. Null where there is no ledger yet.
  * - `close` releases everything, flushes nothing that was not acknowledged, and may be called in any state.
  */
 export interface Sink {
@@ -85,4 +96,5 @@ export interface Sink {
   confirmOwner?(): Promise<void>
   close(): Promise<void>
   healthcheck?(): Promise<void>
+  peek?(context: PeekContext): Promise<LedgerView | null>
 }

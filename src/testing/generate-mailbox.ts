@@ -58,12 +58,20 @@ function octetsOf(profile: MailboxProfile, seed: number, index: number): number 
   return low + Math.floor(((high - low) * (chance & 0xffff)) / 0x10000)
 }
 
-function bytesOf(seed: number, index: number, octets: number): Buffer {
+/** A message of any size: the same seed, index and octets give the same bytes. */
+export function messageBytes(seed: number, index: number, octets: number): Buffer {
   const random = new Random(mix(seed, index, STREAM.body))
   const envelope = envelopeOf(random, index, octets)
   let segments = shapeOf(envelope)
   if (octets - fixedOctets(segments) < SPARE_OCTETS) segments = smallestShape(envelope)
-  return assemble(segments, octets, random)
+  return octets < fixedOctets(segments) ? scrap(octets) : assemble(segments, octets, random)
+}
+
+/** What is too small for a header: a line, or less than one. */
+function scrap(octets: number): Buffer {
+  const line = Buffer.alloc(octets, 'x')
+  if (octets >= 2) line.write('\r\n', octets - 2, 'latin1')
+  return line
 }
 
 /** Below this, the shares of several fills get too small to hold a line each. */
@@ -122,7 +130,7 @@ export function generateMailbox(options: GenerateMailboxOptions): GeneratedMailb
           return dovecotUidl(index, uidValidity)
         },
         octets,
-        read: () => bytesOf(seed, index, octets),
+        read: () => messageBytes(seed, index, octets),
       }
     },
     octetsOf(index: number): number {

@@ -74,6 +74,21 @@ describe.skipIf(noBroker !== undefined)(`Kafka${noBroker ? `: ${noBroker}` : ''}
     topic = `mail-${randomUUID()}`
     server = await startPop3Server({ mailbox: smallMailbox(MESSAGES) })
   })
+
+  it('G11: a plan makes no topic, and sees what an owner has committed without fencing it', async () => {
+    const plan = () =>
+      runCli(['plan', ...args().slice(1, 5), '--json', '--mailbox-id', sinkContext().mailbox])
+    const empty = await plan()
+    expect(JSON.parse(empty.stdout)).toMatchObject({ messages: MESSAGES, ledger: null })
+    expect(await withAdmin(broker.brokers, (admin) => admin.listTopics())).not.toContain(
+      `${topic}.ledger`,
+    )
+    const sink = await openSink()
+    await persist(sink, batchOf(...messages(4)))
+    const planned = JSON.parse((await plan()).stdout) as { ledger: unknown }
+    expect(planned.ledger).toMatchObject({ entries: 4, fresh: { messages: MESSAGES - 4 } })
+    await persist(sink, batchOf(...messages(5)), 1)
+  })
   afterAll(() => server.close())
 
   describe('R2: a transaction whose end is lost on the way', () => {

@@ -16,6 +16,7 @@ import type {
 } from './client.ts'
 import { withDeadline } from '../../deadline.ts'
 import { kafkaFailure } from './kafka-error.ts'
+import { foldRecords } from './ledger-index.ts'
 import {
   LEDGER_FORMAT,
   type LedgerChange,
@@ -169,25 +170,17 @@ export class LedgerOwner {
   /** Folds records into the index, in order; true would end the reading. */
   #fold(records: readonly ConsumedRecord[]): boolean {
     const { index, records: codec } = this.#options
-    const changed = new Map<string, LedgerEntry | null>()
-    for (const record of records) {
-      const change = codec.read(record)
-      if (change?.kind === 'entry') changed.set(change.entry.key, change.entry)
-      if (change?.kind === 'entry') this.#witness(change.entry)
-      if (change?.kind === 'tombstone') changed.set(change.key, null)
-      if (change !== null) this.#about(change)
-      this.#position = record.offset + 1n
-    }
-    index.put([...changed.values()].filter((entry) => entry !== null))
-    index.remove([...changed].flatMap(([key, entry]) => (entry === null ? [key] : [])))
+    foldRecords(records, { index, codec }, (change) => this.#about(change))
+    const last = records.at(-1)
+    if (last !== undefined) this.#position = last.offset + 1n
     return false
   }
 
-  /** What a record says beside the entries: whose the ledger is, and of which server. */
+  /** What a record says beside what goes into the index: whose the ledger is, and what the topic must hold. */
   #about(change: LedgerChange): void {
+    if (change.kind === 'entry') this.#witness(change.entry)
     if (change.kind === 'owner') this.#sawOwner(change.owner)
     if (change.kind === 'meta') this.#meta = change.meta
-    if (change.kind === 'host') this.#options.index.putHost(change.notes)
   }
 
   #sawOwner(owner: Owner): void {

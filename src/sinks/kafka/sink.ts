@@ -10,7 +10,7 @@ import type { Ledger, LedgerEntry } from '../../ledger/ledger.ts'
 import { acquireLock } from '../../ledger/lock.ts'
 import { type ScratchLedger, openScratchLedger } from '../../ledger/scratch-ledger.ts'
 import { openPatiently } from '../patience.ts'
-import type { Batch, BatchMessage, Sink, SinkContext } from '../sink.ts'
+import type { Batch, BatchMessage, LedgerView, PeekContext, Sink, SinkContext } from '../sink.ts'
 import type { KafkaClient } from './client.ts'
 import { Committer, type Prepared } from './committer.ts'
 import { LedgerOwner } from './ledger-owner.ts'
@@ -21,6 +21,7 @@ import {
   kafkaSinkOptions,
 } from './options.ts'
 import { Pace } from './pace.ts'
+import { peekLedger } from './peek.ts'
 import { readPlace } from './place.ts'
 import { proveSameTopic } from './proof.ts'
 import { dataRecord, maxRawBytes, sizeOf } from './records.ts'
@@ -32,7 +33,7 @@ const LARGEST_TRANSACTION_BYTES = 16 * 1024 * 1024
 /** Makes the client of a sink; a parameter, so that a model of a broker can stand in its place. */
 export type OpenClient = (
   options: ResolvedKafkaSinkOptions,
-  context: SinkContext,
+  context: PeekContext,
 ) => Promise<KafkaClient>
 
 interface Opened {
@@ -102,6 +103,17 @@ export class KafkaSink implements Sink {
       context.signal.throwIfAborted()
       await this.#takeOver(client, cluster.id, topics.data.partitions, context)
     })
+  }
+
+  async peek(context: PeekContext): Promise<LedgerView | null> {
+    const { topic, openPatienceMs } = this.#options
+    const client = await this.#openClient(this.#options, context)
+    try {
+      await openPatiently(context, openPatienceMs, () => client.cluster())
+      return await peekLedger(client, topic, context)
+    } finally {
+      await client.close()
+    }
   }
 
   async write(batch: Batch): Promise<void> {

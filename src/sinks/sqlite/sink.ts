@@ -6,13 +6,13 @@ import { z } from 'zod'
 import { ConfigError, MaildrainError, BatchError } from '../../errors.ts'
 import { mailboxKey } from '../../identity.ts'
 import type { Ledger, LedgerEntry } from '../../ledger/ledger.ts'
-import { assertOurs, locateFile, openLedgerFile } from '../../ledger/ledger-file.ts'
+import { assertOurs, locateFile, openLedgerFile, openLedgerView } from '../../ledger/ledger-file.ts'
 import { LedgerTable } from '../../ledger/ledger-table.ts'
 import { type Lock, acquireLock } from '../../ledger/lock.ts'
 import { Ownership } from '../../ledger/ownership.ts'
 import type { SqliteDatabase } from '../../ledger/sqlite-database.ts'
 import { openPatiently } from '../patience.ts'
-import type { Batch, BatchMessage, Sink, SinkContext } from '../sink.ts'
+import type { Batch, BatchMessage, LedgerView, PeekContext, Sink, SinkContext } from '../sink.ts'
 import { type MessageRow, hasRow, insertRow, messagesTableSql, rowOf } from './messages-table.ts'
 import {
   type ResolvedSqliteSinkOptions,
@@ -74,6 +74,13 @@ export class SqliteSink implements Sink {
     })
   }
 
+  async peek({ mailbox }: PeekContext): Promise<LedgerView | null> {
+    await Promise.resolve()
+    const database = openLedgerView(locateFile(this.#options.path))
+    if (database === null) return null
+    return { ledger: tableOf(database, mailbox), close: () => database.close() }
+  }
+
   /** One transaction: rows and ledger entries of every message that can be written, or nothing. */
   async write(batch: Batch): Promise<void> {
     await Promise.resolve()
@@ -111,9 +118,7 @@ export class SqliteSink implements Sink {
     })
     try {
       const ownership = Ownership.claim(database, { mailbox, at: clock.now() })
-      // A row that somebody removed is not at the destination any more: its message is not known (G5).
-      const holds = (entry: LedgerEntry) => hasRow(database, entry.key)
-      return { database, ownership, table: new LedgerTable(database, { mailbox, holds }) }
+      return { database, ownership, table: tableOf(database, mailbox) }
     } catch (error) {
       database.close()
       throw error
@@ -125,6 +130,12 @@ export class SqliteSink implements Sink {
       throw new MaildrainError('MAILDRAIN_INTERNAL', `${this.destination} was used while not open`)
     return this.#opened
   }
+}
+
+function tableOf(database: SqliteDatabase, mailbox: string): LedgerTable {
+  // A row that somebody removed is not at the destination any more: its message is not known (G5).
+  const holds = (entry: LedgerEntry) => hasRow(database, entry.key)
+  return new LedgerTable(database, { mailbox, holds })
 }
 
 /** Rows are made before the transaction begins, so that a record that cannot be one fails alone. */

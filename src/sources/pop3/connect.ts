@@ -18,6 +18,9 @@ const BUSY: readonly ErrorCode[] = [
   'MAILDRAIN_POP3_QUOTA',
 ]
 
+/** What opening sessions needs of a run. */
+export type ConnectContext = Pick<SourceContext, 'clock' | 'random' | 'log' | 'signal' | 'stopping'>
+
 /** Sessions in a row that ended before anything came of them. */
 const CAUTIOUS_AFTER = 3
 
@@ -34,7 +37,7 @@ export class Logins {
 
 export class Connector {
   readonly #options: ResolvedPop3SourceOptions
-  readonly #context: SourceContext
+  readonly #context: ConnectContext
   readonly #logins: Logins
   #failingSince: number | undefined
   #attempt = 0
@@ -42,10 +45,12 @@ export class Connector {
   readonly #host: Host
   /** Sessions that ended before anything came of them: one command at a time may help (o2.pl). */
   #fruitless = 0
+  /** Of the last session that opened, ms: until the server was spoken with, TLS and capabilities; then logging in. */
+  opening = { connectMs: 0, loginMs: 0 }
 
   constructor(
     options: ResolvedPop3SourceOptions,
-    context: SourceContext,
+    context: ConnectContext,
     { host, logins }: { readonly host: Host; readonly logins: Logins },
   ) {
     this.#options = options
@@ -116,6 +121,7 @@ export class Connector {
     const client = await Pop3Client.connect(this.#clientOptions(), {
       ...{ clock, signal: stopping, onWarning: (warning: string) => this.#warn(warning) },
     })
+    const connected = clock.monotonic()
     if (client.hangsOnCapa) this.#host.hangsOnCapa()
     try {
       await client.login()
@@ -127,6 +133,8 @@ export class Connector {
     this.#logins.everLoggedIn = true
     this.#logins.last = clock.monotonic()
     this.#logins.delayMs = (client.capabilities.loginDelaySeconds ?? 0) * 1000
+    const began = this.#connectedAt
+    this.opening = { connectMs: connected - began, loginMs: this.#logins.last - connected }
     return client
   }
 

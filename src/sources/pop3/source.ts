@@ -28,6 +28,26 @@ interface Acquaintance {
   readonly since: number
 }
 
+/**
+ * Options with their defaults, and the mailbox id that they name.
+ * @throws ConfigError naming every option that is wrong, or those that exclude each other
+ * @throws ConnectionError MAILDRAIN_POP3_CLEARTEXT, before anything is opened
+ */
+export function resolveSource(options: Pop3SourceOptions): {
+  readonly options: ResolvedPop3SourceOptions
+  readonly mailbox: string
+} {
+  const result = pop3SourceOptions.safeParse(options)
+  if (!result.success)
+    throw new ConfigError('MAILDRAIN_CONFIG_INVALID', z.prettifyError(result.error))
+  checkOptions(result.data)
+  const { auth, host, tls, port = defaultPort(tls) } = result.data
+  return {
+    options: result.data,
+    mailbox: result.data.mailboxId ?? mailboxId(auth.user, host, port),
+  }
+}
+
 export class Pop3Source implements Source {
   readonly name = 'pop3'
   readonly mailbox: string
@@ -36,18 +56,11 @@ export class Pop3Source implements Source {
   #known: Acquaintance | undefined
   #run: Pop3Run | undefined
 
-  /**
-   * @throws ConfigError naming every option that is wrong, or those that exclude each other
-   * @throws ConnectionError MAILDRAIN_POP3_CLEARTEXT, before anything is opened
-   */
+  /** @throws as `resolveSource` */
   constructor(options: Pop3SourceOptions) {
-    const result = pop3SourceOptions.safeParse(options)
-    if (!result.success)
-      throw new ConfigError('MAILDRAIN_CONFIG_INVALID', z.prettifyError(result.error))
-    checkOptions(result.data)
-    this.#options = result.data
-    const { auth, host, tls, port = defaultPort(tls) } = result.data
-    this.mailbox = result.data.mailboxId ?? mailboxId(auth.user, host, port)
+    const resolved = resolveSource(options)
+    this.#options = resolved.options
+    this.mailbox = resolved.mailbox
   }
 
   open(context: SourceContext): Readable {
