@@ -19,7 +19,7 @@ export async function openSource(flags: SourceFlags): Promise<Source> {
   const options: Omit<Pop3SourceOptions, 'auth'> = {
     ...{ host, tls: tlsOf(flags, address), allowCleartext: flags.insecure },
     ...{ quitDeletes: flags.quitDeletes, discover: flags.discover },
-    onUidlReset: flags.onUidlReset,
+    ...{ onUidlReset: flags.onUidlReset, compare: flags.compare },
     ...{ minTlsVersion: flags.tlsMin, utf8: flags.noUtf8 ? 'off' : 'auto' },
     ...(port === undefined ? {} : { port }),
     ...(flags.caFile === undefined ? {} : { ca: readPem('--ca-file', flags.caFile) }),

@@ -132,6 +132,13 @@ export const sourceFlags = z.strictObject({
       'Does QUIT on this server remove what was only read? auto: yes unless the server says otherwise.',
     )
     .meta({ placeholder: 'WHEN' }),
+  compare: z
+    .enum(['full', 'headers'])
+    .default('full')
+    .describe(
+      'How mail of earlier runs is compared before it is deleted: by all its bytes, or by octets and header block.',
+    )
+    .meta({ placeholder: 'HOW' }),
   onUidlReset: z
     .enum(['stop', 'continue'])
     .default('stop')

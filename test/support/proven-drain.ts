@@ -4,6 +4,7 @@ import { MaildrainError } from '../../src/errors.ts'
 import type { Receipt } from '../../src/pipeline/receipt.ts'
 import type { Pop3SourceOptions } from '../../src/sources/pop3/index.ts'
 import {
+  type Behaviour,
   type Mailbox,
   type MailboxMessage,
   type Pop3Server,
@@ -29,7 +30,8 @@ const BODIES = [
 ] as const
 
 function knownMessage(index: number): MailboxMessage {
-  const head = `From: a@example.org\r\nSubject: number ${index}\r\n\r\n`
+  const received = `Received: from a by b; Thu, 1 Jan 2026 00:00:${10 + (index % 50)} +0000\r\n`
+  const head = `${index % 3 === 0 ? '' : received}From: a@example.org\r\nSubject: number ${index}\r\n\r\n`
   const raw = Buffer.from(`${head}${BODIES[index % BODIES.length] ?? ''}`, 'latin1')
   return { uidl: `uid-${index}`, octets: raw.length, read: () => raw }
 }
@@ -66,6 +68,8 @@ export interface ProvenDrain extends Partial<Omit<Pop3ServerOptions, 'mailbox' |
   readonly messages?: number
   readonly crash?: Crash | undefined
   readonly source?: Partial<Pop3SourceOptions>
+  /** All mail was delivered and kept by an earlier run: what dies and what is proven is the run after it. */
+  readonly keptBefore?: boolean
   /** Called when the first run begins. */
   readonly meanwhile?: (server: Pop3Server) => void
 }
@@ -81,7 +85,7 @@ const HANG_MS = 30_000
 
 /** Drains with deletion, once more after the crash if there is one, and looks at every message. */
 export async function proveDrain(options: ProvenDrain = {}): Promise<Proof> {
-  const { messages = 24, crash, source, meanwhile, ...serverOptions } = options
+  const { messages = 24, crash, source, keptBefore, meanwhile, ...serverOptions } = options
   const mailbox = knownMailbox(messages)
   const hashes = Array.from({ length: messages }, (_, i) => sha256(mailbox.message(i).read()))
   const sink = new MemorySink()
@@ -89,6 +93,7 @@ export async function proveDrain(options: ProvenDrain = {}): Promise<Proof> {
   const server = await startPop3Server({
     ...serverOptions,
     mailbox,
+    ...(keptBefore === true ? { behaviour: uidlsOf(serverOptions) } : {}),
     onEvent: ({ kind, index }) => {
       if ((kind !== 'expunge' && kind !== 'hide') || index === null) return
       const hash = hashes[index]
@@ -96,6 +101,10 @@ export async function proveDrain(options: ProvenDrain = {}): Promise<Proof> {
     },
   })
   try {
+    if (keptBefore === true) {
+      await keepAll(server, sink)
+      server.setBehaviour(serverOptions.behaviour ?? {})
+    }
     meanwhile?.(server)
     if (crash !== undefined) await crashingRun(server, sink, crash, source)
     const { receipt, stopped } = await run(server, sink, source)
@@ -114,6 +123,18 @@ export async function proveDrain(options: ProvenDrain = {}): Promise<Proof> {
   } finally {
     await server.close()
   }
+}
+
+/** That much of the behaviour holds from the beginning: else all mail would be new. */
+const uidlsOf = ({ behaviour }: Pick<ProvenDrain, 'behaviour'>): Behaviour =>
+  behaviour?.uidlOf === undefined ? {} : { uidlOf: behaviour.uidlOf }
+
+/** On a host whose TOP is believed from then on; entries of the same millisecond would be of the run that follows. */
+async function keepAll(server: Pop3Server, sink: MemorySink): Promise<void> {
+  await drainInto(server, sink, { deletion: 'keep', source: SHORT })
+  const notes = JSON.parse(sink.ledger.host ?? '{}') as object
+  sink.ledger.host = JSON.stringify({ ...notes, headers: { agreed: 32, differ: false } })
+  await new Promise((resolve) => setTimeout(resolve, 2))
 }
 
 async function crashingRun(

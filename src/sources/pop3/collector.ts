@@ -2,22 +2,13 @@
  * Collects the bytes of one message within its credit (G8, G10). What outgrows the limit is read on and discarded to its
  * end, so that the next reply stays in step.
  */
-import { createHash } from 'node:crypto'
 import type { ByteBudget } from '../source.ts'
+import { headerDigest, sha256 } from './header-block.ts'
 
 export interface Collected {
   readonly raw: Buffer
   readonly sha256: string
   readonly headerSha256: string
-}
-
-const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
-
-/** SHA-256 of the header block with the empty line that ends it; of everything where there is no empty line. */
-function headerDigest(raw: Buffer): string {
-  if (raw.subarray(0, 2).toString('latin1') === '\r\n') return sha256(raw.subarray(0, 2))
-  const end = raw.indexOf('\r\n\r\n')
-  return sha256(end < 0 ? raw : raw.subarray(0, end + 4))
 }
 
 export class Collector {

@@ -19,7 +19,8 @@ import {
   restorePlanner,
 } from './planner/planner.ts'
 import { RunState } from './run-state.ts'
-import type { Push } from './session.ts'
+import type { Push } from './session-options.ts'
+import { USUAL_OCTETS } from './tops.ts'
 import { type WorkItem, WorkPlan } from './work.ts'
 
 /** Deletions in doubt after which a complete look is due: 24 octets of memory each. */
@@ -112,6 +113,11 @@ export class Course implements CourseParts {
     return this.context.deletion && !this.deletions.stopped
   }
 
+  /** Known messages are compared by their headers, for now. */
+  get comparesHeaders(): boolean {
+    return this.options.compare === 'headers' && this.deleting && this.host.headers !== 'no'
+  }
+
   planSession(opened: Omit<Opened, 'plan' | 'client' | 'at'>): SessionPlan {
     const { sessionMessages, sessionBytes = Infinity, sessionSeconds = Infinity } = this.options
     const bounds = { messages: sessionMessages, octets: sessionBytes, ms: sessionSeconds * 1000 }
@@ -132,6 +138,10 @@ export class Course implements CourseParts {
       ...{ ledger: context.ledger, deleting: this.deleting, knownOnly: this.knownOnly },
       ...{ maxMessageBytes: context.maxMessageBytes, fingerprint: context.fingerprint },
       ...{ runStart: this.runStart, limit: { messages, octets }, random: context.random },
+      octetsOf: ({ known, listedOctets }) =>
+        known && this.host.headers === 'alone' && this.comparesHeaders
+          ? Math.min(listedOctets, USUAL_OCTETS)
+          : listedOctets,
       setAside: (uidl, listedOctets) => this.state.isSuspect(uidl, listedOctets),
       skipped: (skipped) => this.keeper.skipped(skipped),
     })

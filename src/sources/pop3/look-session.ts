@@ -41,7 +41,9 @@ export async function lookAndWork(course: Course, opened: Opened): Promise<Next>
     return 'done'
   }
   course.widestView = Math.max(course.widestView, messages)
-  course.lookDue = course.options.listing === 'full' || plan.remaining === 0
+  // Windows do not tell whether a unique-id stands for one number.
+  const byHeaders = course.comparesHeaders && items.some(({ known }) => known)
+  course.lookDue = course.options.listing === 'full' || plan.remaining === 0 || byHeaders
   return work(course, opened, {
     ...{ plan, items, retrying, hasUidl, look, complete, repeated: plan.repeated },
   })
@@ -54,6 +56,7 @@ async function listAll(course: Course, opened: Opened): Promise<Seen & { named: 
   const plan = course.workPlan(opened.plan)
   deletions.expect(messages)
   const { hasUidl, named } = await list(client, messages, { look, plan, host })
+  if (look.hasRepeated) host.uidlRepeats()
   if (!hasUidl && !context.deletion) throw keepNeedsUidl(mailbox)
   return { look, plan, hasUidl, named, complete: named === messages }
 }

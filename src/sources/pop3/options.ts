@@ -50,6 +50,12 @@ export const pop3SourceOptions = pop3ClientOptions.extend({
     .describe(
       'Does QUIT on this server remove what was only read? auto: yes unless the server says otherwise.',
     ),
+  compare: z
+    .enum(['full', 'headers'])
+    .default('full')
+    .describe(
+      'How a message that an earlier run delivered is compared before it is deleted. full: read once more, by SHA-256. headers: by octets and the SHA-256 of its header block (TOP), where the server is known to be reliable in both.',
+    ),
   onUidlReset: z
     .enum(['stop', 'continue'])
     .default('stop')

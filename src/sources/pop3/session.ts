@@ -7,47 +7,27 @@ import { MaildrainError, Pop3ReplyError } from '../../errors.ts'
 import { messageKey } from '../../identity.ts'
 import type { RawMessage } from '../../message.ts'
 import type { Verdict } from '../../pipeline/delivery.ts'
-import { Gate, type QuitRemoves } from '../../pipeline/gate.ts'
-import type { Pop3Client } from '../../pop3/index.ts'
-import type { SourceContext } from '../source.ts'
+import { Gate } from '../../pipeline/gate.ts'
 import { answer } from './answer.ts'
 import { Collector } from './collector.ts'
 import { Copies } from './copies.ts'
 import { Echo } from './echo.ts'
 import { Expunge, noteRefusal } from './expunge.ts'
-import type { Host } from './host.ts'
-import type { RunState } from './run-state.ts'
+import { HeaderComparison, type HeaderRules, isOther } from './header-comparison.ts'
+import type { Push, SessionOptions } from './session-options.ts'
+import { speaksOf } from './speaks-of.ts'
+import { Tops, type TopsOptions } from './tops.ts'
 import type { WorkItem } from './work.ts'
-
-/** Hands a message to the pipeline; `settled` is called with its verdict. */
-export type Push = (message: RawMessage, settled: (verdict: Verdict) => void) => void
 
 /** RETRs handed to the client at once; it pipelines as many of them as its byte window allows. */
 const MAX_ISSUED = 256
-
-export interface SessionOptions {
-  readonly client: Pop3Client
-  readonly context: SourceContext
-  readonly state: RunState
-  readonly host: Host
-  readonly mailbox: string
-  readonly removes: QuitRemoves
-  readonly deleting: boolean
-  readonly sizes: 'auto' | 'exact' | 'advisory'
-  readonly keepAliveMs: number
-  /** One message at a time: for those that were short or unreadable before. */
-  readonly oneByOne: boolean
-  /** UIDLs listed more than once; `unknown` while the listing goes on: then any may be. */
-  readonly repeated: { has(uidl: string): boolean } | 'unknown'
-  /** Monotonic clock after which no further mail is asked for, ms. */
-  readonly until: number
-}
 
 export class Session {
   readonly #options: SessionOptions
   readonly #gate = new Gate()
   readonly #copies: Copies
-  readonly #echo: Echo
+  readonly #echo: Echo<WorkItem>
+  readonly #headers: HeaderComparison | undefined
   readonly #keys = new Map<number, { readonly key: string; readonly uidl: string | null }>()
   readonly #closed = new AbortController()
   readonly #signal: AbortSignal
@@ -80,13 +60,15 @@ export class Session {
     this.#options = options
     this.#copies = new Copies(options.context, options.state.tally)
     this.#signal = AbortSignal.any([options.context.signal, this.#closed.signal])
-    this.#echo = new Echo({
-      ...{ host: options.host, ask: (item) => this.#speaksOf(item) },
+    const { client, host } = options
+    const binding = {
+      ask: (item: WorkItem) => speaksOf(client, host, item),
       // Where replies came apart: twice at the same message, and it is set aside.
-      blame: (item) => (this.stalledAt ??= item),
-      fail: (error) => this.#fail(error),
-    })
-    options.client.onClose((error) => this.#closed.abort(error ?? disconnected()))
+      blame: (item: WorkItem) => void (this.stalledAt ??= item),
+    }
+    this.#echo = new Echo({ ...binding, host, fail: (error) => this.#fail(error) })
+    if (options.headers !== undefined) this.#headers = this.#comparison(options.headers, binding)
+    client.onClose((error) => this.#closed.abort(error ?? disconnected()))
     this.#signal.addEventListener('abort', () => this.#ended(), { once: true })
   }
 
@@ -106,6 +88,9 @@ export class Session {
     this.#startKeepAlive()
     try {
       await this.#issueAll(items, push)
+    } catch (error) {
+      this.#fail(error)
+      throw error
     } finally {
       this.#readingOver = true
       this.#echo.pause()
@@ -121,7 +106,7 @@ export class Session {
 
   async #issueAll(items: Iterable<WorkItem> | AsyncIterable<WorkItem>, push: Push): Promise<void> {
     let issued = 0
-    for await (const item of items) {
+    for await (const item of this.#headers?.sift(items) ?? items) {
       if (this.#isOver(issued) || !(await this.#credit(item))) {
         this.cutShort = true
         return
@@ -186,18 +171,6 @@ export class Session {
     if (oneByOne) this.#echo.pause()
     const room = oneByOne || !host.echoes ? 1 : MAX_ISSUED
     while (this.#outstanding >= room || (oneByOne && this.#gate.pending > 0)) await this.#change()
-  }
-
-  /** Does the server still say of this number what its listing said? Undefined when it refuses to say. */
-  async #speaksOf({ n, uidl, listedOctets }: WorkItem): Promise<boolean | undefined> {
-    const { client, host } = this.#options
-    try {
-      if (uidl !== null && host.listing.uidl) return (await client.uidl(n)) === uidl
-      return host.listing.list ? (await client.list(n)) === listedOctets : undefined
-    } catch (error) {
-      if (error instanceof Pop3ReplyError) return undefined
-      throw error
-    }
   }
 
   /** False when the drain was stopped, or the server gave no more, while it was waited for. */
@@ -267,6 +240,28 @@ export class Session {
     })
   }
 
+  #comparison(
+    rules: HeaderRules,
+    binding: Pick<TopsOptions<WorkItem>, 'ask' | 'blame'>,
+  ): HeaderComparison {
+    const { client, host, context, state } = this.#options
+    const { budget } = context
+    return new HeaderComparison({
+      ...{ rules, host, context, isOver: () => this.#isOver(this.reached) },
+      tops: new Tops({ ...binding, client, host, budget, signal: this.#signal }),
+      pause: () => this.#echo.pause(),
+      known: ({ n, uidl }, { key }, octets) => {
+        this.#keys.set(n, { key, uidl })
+        this.#gate.reading(n)
+        this.#gate.durable(n)
+        state.count(key, 'alreadyDelivered', octets)
+        this.progressed += 1
+        this.reached += 1
+        this.reachedOctets += octets
+      },
+    })
+  }
+
   #received(item: WorkItem, collector: Collector, push: Push): void {
     const { context, state } = this.#options
     if (collector.discarded) {
@@ -283,6 +278,8 @@ export class Session {
       return
     }
     this.#keys.set(item.n, { key: message.key, uidl: item.uidl })
+    this.#headers?.came(item, message)
+    if (isOther(context.ledger, item, message)) this.#options.host.uidlRepeats()
     state.tally.see(message.key)
     state.readAgain(item)
     const settled = (verdict: Verdict) => this.#settled(item, message, verdict, collector.credit)

@@ -19,7 +19,7 @@ import {
 import { Connector, Logins } from './connect.ts'
 import { Host } from './host.ts'
 import { Pop3Run } from './run.ts'
-import type { Push } from './session.ts'
+import type { Push } from './session-options.ts'
 
 interface Acquaintance {
   readonly ledger: Ledger

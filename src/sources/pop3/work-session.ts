@@ -1,6 +1,7 @@
 /** The two phases of a session with work: reading, then deleting and QUIT (G9); and what is learned for the next one. */
 import { describeError } from '../../errors.ts'
 import type { Course, Next, Opened } from './course.ts'
+import type { HeaderRules } from './header-comparison.ts'
 import { quitRemoves } from './host.ts'
 import type { Look } from './look.ts'
 import { Session } from './session.ts'
@@ -31,6 +32,7 @@ export async function work(course: Course, opened: Opened, task: Task): Promise<
     removes: quitRemoves(client.capabilities.expireDays, options.quitDeletes, course.host.quit),
     ...{ deleting: course.deleting, sizes: options.sizes, keepAliveMs: options.keepAliveMs },
     ...{ until: at + plan.ms, oneByOne: task.retrying, repeated: task.repeated },
+    headers: headerRules(course, task),
   })
   context.progress({ phase: 'reading' })
   const quit = await readAndFinish(course, opened, session, task)
@@ -43,6 +45,12 @@ export async function work(course: Course, opened: Opened, task: Task): Promise<
   const complete = task.complete || task.isFinished?.() === true
   const finished = complete && !hasMore(course, session, task)
   return finished && !context.deletion ? 'done' : 'again'
+}
+
+/** Only a complete listing tells that a unique-id stands for one number; suspects are for reading. */
+function headerRules(course: Course, { look, complete, retrying }: Task): HeaderRules | undefined {
+  if (!course.comparesHeaders || look === undefined || !complete || retrying) return undefined
+  return { runStart: course.runStart, listedOnce: (uidl) => look.timesListed(uidl) === 1 }
 }
 
 /** There will be another session whatever this one does. */

@@ -46,6 +46,8 @@ export interface WorkOptions {
   readonly limit: WorkLimit
   /** Only messages that the ledger knows: after a session that was lost or spoilt. */
   readonly knownOnly: boolean
+  /** What reading or comparing it will cost. */
+  readonly octetsOf: (item: WorkItem) => number
   /** UIDLs set aside for a session of their own. */
   readonly setAside: (uidl: string | null, listedOctets: number) => boolean
   /** Is told of each message that is stepped over. */
@@ -165,9 +167,9 @@ export class WorkPlan {
   /** These are for another session after all. */
   putOff(items: readonly WorkItem[]): void {
     this.leftover += items.length
-    for (const { listedOctets } of items) {
+    for (const item of items) {
       this.#messages -= 1
-      this.#octets -= listedOctets
+      this.#octets -= this.#options.octetsOf(item)
     }
   }
 
@@ -180,7 +182,7 @@ export class WorkPlan {
   #take(item: WorkItem): void {
     if (!item.known) this.freshMessages += 1
     this.#messages += 1
-    this.#octets += item.listedOctets
+    this.#octets += this.#options.octetsOf(item)
     const list = item.known ? this.#known : this.#fresh
     list.push(item)
   }

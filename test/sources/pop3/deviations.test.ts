@@ -167,3 +167,22 @@ describe('case 96: nothing is lost or doubled, whatever the server does and wher
     expect(await proveAll(cases)).toEqual([])
   })
 })
+
+const WITHOUT_UIDL = /^(noUidl|omitUidl)/
+
+describe('case 96: mail of an earlier run', () => {
+  it('G6: compared by headers, whatever the server does and wherever the drain dies', async () => {
+    const options = { source: { compare: 'headers' }, keptBefore: true } as const
+    const cases = deviations
+      .filter(({ name }) => !WITHOUT_UIDL.test(name))
+      .flatMap(alone)
+      .map((one): Case => ({ ...one, options: { ...one.options, ...options } }))
+    const deaths = [1, 2, 3].flatMap((write) =>
+      (['before', 'after'] as const).map((when): Case => ({
+        ...{ name: `died ${when} write ${write}`, expect: 'drains' },
+        options: { ...options, crash: { write, when } },
+      })),
+    )
+    expect(await proveAll([...cases, ...deaths])).toEqual([])
+  }, 120_000)
+})
