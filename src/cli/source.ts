@@ -32,6 +32,7 @@ export async function openSource(flags: SourceFlags): Promise<Source> {
       : { proxy: proxyAddress(flags.proxy, flags.proxyPasswordFile) }),
     ...(flags.mailboxId === undefined ? {} : { mailboxId: flags.mailboxId }),
     ...sessionBounds(flags),
+    ...selectionOf(flags),
   }
   const token = tokenOf(flags)
   const secret =
@@ -54,6 +55,18 @@ function sessionBounds({
     ...(sessionBytes === undefined ? {} : { sessionBytes }),
     ...(sessionSeconds === undefined ? {} : { sessionSeconds }),
   }
+}
+
+/** The source checks them: it names them as they are typed but for the hyphens. */
+function selectionOf({
+  newest,
+  oldest,
+  since,
+  minBytes,
+  maxBytes,
+}: SourceFlags): Pick<Pop3SourceOptions, 'newest' | 'oldest' | 'since' | 'minBytes' | 'maxBytes'> {
+  const given = Object.entries({ newest, oldest, since, minBytes, maxBytes })
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined))
 }
 
 function tlsOf(flags: SourceFlags, { tls, port }: SourceAddress): 'implicit' | 'stls' | 'none' {

@@ -125,6 +125,38 @@ export const sourceFlags = z.strictObject({
     .optional()
     .describe('Seconds of reading after which a session asks for no further mail.')
     .meta({ placeholder: 'SECONDS' }),
+  newest: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      'Only the N messages that arrived last, of those in the mailbox when the run begins; what it deletes is not made up for.',
+    )
+    .meta({ placeholder: 'N' }),
+  oldest: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('Only the N messages that arrived first, likewise.')
+    .meta({ placeholder: 'N' }),
+  since: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Only messages written since a day, 2026-01-31, or a moment, 2026-01-31T12:00Z.')
+    .meta({ placeholder: 'DATE' }),
+  minBytes: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('Only messages of at least so many octets.')
+    .meta({ placeholder: 'OCTETS' }),
+  maxBytes: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('Only messages of at most so many octets.')
+    .meta({ placeholder: 'OCTETS' }),
   quitDeletes: z
     .enum(['auto', 'yes', 'no'])
     .default('auto')

@@ -161,11 +161,12 @@ export class Drainer {
     const report = source.report()
     const { seen, delivered, alreadyDelivered, filtered, deadLettered, kept, vanished } =
       report.counts
-    const { copies, deleted, verifiedGone, undeletable, remaining, bytes, sessions } = report
+    const { copies, deleted, verifiedGone, undeletable, remaining, unselected, bytes, sessions } =
+      report
     return {
       ...{ mailbox: source.mailbox, destination: sink.destination },
       ...{ seen, delivered, alreadyDelivered, filtered, deadLettered, kept, vanished },
-      ...{ copies, deleted, verifiedGone, undeletable, remaining, bytes, sessions },
+      ...{ copies, deleted, verifiedGone, undeletable, remaining, unselected, bytes, sessions },
       seconds: Math.round(this.clock.monotonic() - started) / 1000,
       durability: sink.durabilityNote ?? sink.durability,
     }

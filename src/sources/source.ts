@@ -70,6 +70,8 @@ export interface SourceReport {
   readonly verifiedGone: number
   readonly undeletable: number
   readonly remaining: number
+  /** Of `remaining`: numbers that were not asked for. */
+  readonly unselected: number
   readonly bytes: number
   readonly sessions: number
 }

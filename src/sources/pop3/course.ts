@@ -20,6 +20,7 @@ import {
 } from './planner/planner.ts'
 import { RunState } from './run-state.ts'
 import type { Push } from './session-options.ts'
+import { Selection } from './selection.ts'
 import { USUAL_OCTETS } from './tops.ts'
 import { type WorkItem, WorkPlan } from './work.ts'
 
@@ -64,6 +65,8 @@ export class Course implements CourseParts {
   readonly state: RunState
   readonly keeper: Keeper
   readonly deletions: Deletions
+  /** Of the mail that is wanted; undefined where all is. */
+  readonly selection: Selection | undefined
   #planner: PlannerState
   /** The next session is for what the ledger knows: after one that was lost or spoilt. */
   knownOnly = false
@@ -100,6 +103,9 @@ export class Course implements CourseParts {
     this.state = new RunState(context)
     this.keeper = new Keeper(context, this.state)
     this.deletions = new Deletions(context, this.state, this.keeper, options.lookDelaysMs)
+    this.selection = Selection.of({
+      ...{ ...options, mailbox, context, host, progressed: () => connector.progressed() },
+    })
     this.#planner = restorePlanner(host.planner)
     // What earlier runs have deleted or left, only a complete look can judge; what stays may be known by its number.
     this.lookDue = options.listing === 'full' || (context.deletion && context.ledger.size > 0)
@@ -142,6 +148,7 @@ export class Course implements CourseParts {
         known && this.host.headers === 'alone' && this.comparesHeaders
           ? Math.min(listedOctets, USUAL_OCTETS)
           : listedOctets,
+      selects: (n, uidl, listedOctets) => this.selection?.selects(n, uidl, listedOctets) ?? true,
       setAside: (uidl, listedOctets) => this.state.isSuspect(uidl, listedOctets),
       skipped: (skipped) => this.keeper.skipped(skipped),
     })
@@ -156,6 +163,8 @@ export class Course implements CourseParts {
   /** Windows cost round trips of commands in flight; one at a time, 300 messages 5 ms away took 5.1 s and not 1.8. */
   seesWindows(client: Pop3Client): boolean {
     const { listing } = this.host
+    // Of what was chosen, and not of the rest, a listing by number would not tell where it ends.
+    if (this.selection !== undefined) return false
     if (this.lookDue || !listing.list || !listing.uidl || !client.pipelining) return false
     return this.state.inDoubt.size < MAX_IN_DOUBT
   }

@@ -129,6 +129,11 @@ export class Host {
     return this.#answersTop
   }
 
+  /** As far as this run can tell. */
+  get hasNoTop(): boolean {
+    return !this.#answersTop && this.#topRefusals >= MAX_TOP_REFUSALS
+  }
+
   topAnswered(accepted: boolean): void {
     this.#answersTop ||= accepted
     if (!accepted) this.#topRefusals += 1
@@ -144,8 +149,7 @@ export class Host {
   /** May messages be compared by TOP here: by TOP alone, or both ways, until so many have agreed? */
   get headers(): 'no' | 'both ways' | 'alone' {
     const { uidlsRepeat, headers } = this.#notes
-    const refuses = !this.#answersTop && this.#topRefusals >= MAX_TOP_REFUSALS
-    if (uidlsRepeat || headers.differ || refuses) return 'no'
+    if (uidlsRepeat || headers.differ || this.hasNoTop) return 'no'
     return headers.agreed < HEADERS_BOTH_WAYS ? 'both ways' : 'alone'
   }
 

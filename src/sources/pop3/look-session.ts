@@ -55,7 +55,10 @@ async function listAll(course: Course, opened: Opened): Promise<Seen & { named: 
   const look = new Look(context, state, !course.looked)
   const plan = course.workPlan(opened.plan)
   deletions.expect(messages)
+  await course.selection?.prepare(client, messages)
   const { hasUidl, named } = await list(client, messages, { look, plan, host })
+  course.selection?.listed()
+  state.unselected = plan.unselected
   if (look.hasRepeated) host.uidlRepeats()
   if (!hasUidl && !context.deletion) throw keepNeedsUidl(mailbox)
   return { look, plan, hasUidl, named, complete: named === messages }

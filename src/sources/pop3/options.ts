@@ -1,5 +1,6 @@
 /** Options of the POP3 source: the client's, and how sessions are cut and retried. */
 import { z } from 'zod'
+import { ConfigError } from '../../errors.ts'
 import { pop3ClientOptions } from '../../pop3/index.ts'
 
 export const pop3SourceOptions = pop3ClientOptions.extend({
@@ -62,6 +63,40 @@ export const pop3SourceOptions = pop3ClientOptions.extend({
     .describe(
       'What to do when the server has given all mail new unique-ids: stop and say so, or take all of it for new mail.',
     ),
+  newest: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      'Only so many of the messages that arrived last, of those in the mailbox when the run begins.',
+    ),
+  oldest: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      'Only so many of the messages that arrived first, of those in the mailbox when the run begins.',
+    ),
+  since: z
+    .string()
+    .regex(/^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d))?$/)
+    .refine((date) => !Number.isNaN(Date.parse(date)), 'there is no such date')
+    .optional()
+    .describe(
+      'Only messages written since this day (2026-01-31, from 0:00 UTC) or moment (2026-01-31T12:00Z), by their Date or else Received field.',
+    ),
+  minBytes: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('Only messages of at least so many octets, by LIST.'),
+  maxBytes: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      'Only messages of at most so many octets, by LIST; what is larger than maxMessageBytes is kept and counted, what is larger than this is left alone.',
+    ),
   openPatienceMs: z
     .int()
     .min(0)
@@ -92,3 +127,17 @@ export const pop3SourceOptions = pop3ClientOptions.extend({
 
 export interface Pop3SourceOptions extends z.input<typeof pop3SourceOptions> {}
 export type ResolvedPop3SourceOptions = z.output<typeof pop3SourceOptions>
+
+/** @throws ConfigError for options that exclude each other */
+export function checkSourceOptions({
+  newest,
+  oldest,
+  minBytes = 0,
+  maxBytes = Infinity,
+}: ResolvedPop3SourceOptions): void {
+  const refuse = (wrong: boolean, what: string): void => {
+    if (wrong) throw new ConfigError('MAILDRAIN_CONFIG_INVALID', what)
+  }
+  refuse(newest !== undefined && oldest !== undefined, 'give either newest or oldest')
+  refuse(minBytes > maxBytes, `no message has at least ${minBytes} and at most ${maxBytes} octets`)
+}

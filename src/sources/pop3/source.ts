@@ -14,6 +14,7 @@ import type { Source, SourceContext, SourceReport } from '../source.ts'
 import {
   type Pop3SourceOptions,
   type ResolvedPop3SourceOptions,
+  checkSourceOptions,
   pop3SourceOptions,
 } from './options.ts'
 import { Connector, Logins } from './connect.ts'
@@ -45,6 +46,7 @@ export class Pop3Source implements Source {
     if (!result.success)
       throw new ConfigError('MAILDRAIN_CONFIG_INVALID', z.prettifyError(result.error))
     checkOptions(result.data)
+    checkSourceOptions(result.data)
     this.#options = result.data
     const { auth, host, tls, port = defaultPort(tls) } = result.data
     this.mailbox = result.data.mailboxId ?? mailboxId(auth.user, host, port)
@@ -92,11 +94,11 @@ export class Pop3Source implements Source {
   report(): SourceReport {
     const state = this.#run?.state
     if (state === undefined) return nothing()
-    const { tally, inDoubt, bytes, sessions, remaining, undeletable } = state
+    const { tally, inDoubt, bytes, sessions, remaining, undeletable, unselected } = state
     return {
       ...{ counts: { ...tally.counts }, copies: tally.copies },
       ...{ deleted: inDoubt.deleted, verifiedGone: inDoubt.verifiedGone },
-      ...{ remaining, bytes, sessions, undeletable },
+      ...{ remaining, unselected, bytes, sessions, undeletable },
     }
   }
 }
@@ -112,6 +114,7 @@ const nothing = (): SourceReport => ({
     verifiedGone: 0,
     undeletable: 0,
     remaining: 0,
+    unselected: 0,
     bytes: 0,
     sessions: 0,
   },

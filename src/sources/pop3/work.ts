@@ -48,6 +48,8 @@ export interface WorkOptions {
   readonly knownOnly: boolean
   /** What reading or comparing it will cost. */
   readonly octetsOf: (item: WorkItem) => number
+  /** Was this message asked for? */
+  readonly selects: (n: number, uidl: string | null, listedOctets: number) => boolean
   /** UIDLs set aside for a session of their own. */
   readonly setAside: (uidl: string | null, listedOctets: number) => boolean
   /** Is told of each message that is stepped over. */
@@ -76,6 +78,8 @@ export class WorkPlan {
   #octets = 0
   readonly oversize: Oversize[] = []
   readonly setAside: WorkItem[] = []
+  /** Numbers that were not asked for. */
+  unselected = 0
   /** Numbers that are work but did not fit into this session. */
   leftover = 0
   /** Numbers among the work, fitted or not, that no entry answers for. */
@@ -101,6 +105,10 @@ export class WorkPlan {
     listedOctets: number,
     entries?: readonly LedgerEntry[],
   ): void {
+    if (!this.#options.selects(n, uidl, listedOctets)) {
+      this.unselected += 1
+      return
+    }
     if (this.#options.setAside(uidl, listedOctets)) {
       this.setAside.push({ n, uidl, listedOctets, known: false, extra: false })
       return

@@ -189,6 +189,12 @@ describe("G6: compare: 'headers'", () => {
     expect(await byHeaders(server, sink)).toMatchObject({ alreadyDelivered: 10, verifiedGone: 10 })
     expect(verbs(server, 'RETR', begun)).toBe(10)
     expect(notesOf(sink).headers.differ).toBe(true)
+    for (let i = 20; i < 25; i += 1) server.add(message(i))
+    await drainInto(server, sink, { deletion: 'keep' })
+    await new Promise((resolve) => setTimeout(resolve, 2))
+    const later = server.log.length
+    await byHeaders(server, sink)
+    expect([verbs(server, 'TOP', later), verbs(server, 'RETR', later)]).toEqual([0, 5])
   })
 
   it('manages with servers whose TOP gives whole messages', async () => {

@@ -14,6 +14,7 @@ function setup(
   for (const entry of entries) ledger.entries.set(entry.key, entry)
   const stepped: Skipped[] = []
   const plan = new WorkPlan({
+    selects: () => true,
     octetsOf: ({ listedOctets }) => listedOctets,
     ...{ ledger, deleting: true, maxMessageBytes: 1000, fingerprint: 'f1', runStart: NOW },
     ...{ knownOnly: false, setAside: () => false, random: Math.random },
