@@ -12,6 +12,7 @@ import { type Progress, type Receipt, exitCodeOf } from '../pipeline/receipt.ts'
 import type { Logger } from '../logger.ts'
 import type { Sink } from '../sinks/sink.ts'
 import type { Source } from '../sources/source.ts'
+import { deletionOf } from './deletion.ts'
 import { reportError } from './report-error.ts'
 import { openSource } from './source.ts'
 import { watchSignals } from './stop.ts'
@@ -23,27 +24,28 @@ export async function drainCommand(argv: readonly string[]): Promise<number> {
   const flags = parseFlags(drainFlags, argv, 'maildrain drain')
   const destination = parseDestinationUrl(flags.to)
   const receiptFile = flags.receipt === undefined ? undefined : new ReceiptFile(flags.receipt)
-  const source = await openSource(flags)
+  const { deletion, source: left } = deletionOf(flags)
+  const source = await openSource(flags, left)
   const sink = await openSink(destination)
-  return run({ flags, source, sink, receiptFile })
+  return run({ flags, deletion, source, sink, receiptFile })
 }
 
 interface Run {
   readonly flags: DrainFlags
+  readonly deletion: 'keep' | 'delete'
   readonly source: Source
   readonly sink: Sink
   readonly receiptFile: ReceiptFile | undefined
 }
 
-async function run({ flags, source, sink, receiptFile }: Run): Promise<number> {
+async function run({ flags, deletion, source, sink, receiptFile }: Run): Promise<number> {
   const { log, progress, writeLine } = observers(flags)
   const explain = flags.explain ? explainer(writeLine) : () => undefined
   const stop = watchSignals()
   let last: Receipt | undefined
   try {
     const receipt = await drain({
-      ...{ source, into: sink, log, signal: stop.signal },
-      deletion: flags.delete ? 'delete' : 'keep',
+      ...{ source, into: sink, deletion, log, signal: stop.signal },
       ...(flags.stateDir === undefined ? {} : { stateDir: flags.stateDir }),
       onProgress: (update) => {
         progress.update(update)

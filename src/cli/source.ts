@@ -13,7 +13,10 @@ import { tokenOf } from './token.ts'
 const CERTIFICATE = 'MAILDRAIN_CONFIG_CLIENT_CERTIFICATE'
 
 /** @throws ConfigError for flags that are wrong or exclude each other, and secrets that cannot be had */
-export async function openSource(flags: SourceFlags): Promise<Source> {
+export async function openSource(
+  flags: SourceFlags,
+  change: Partial<Pop3SourceOptions> = {},
+): Promise<Source> {
   const address = parseSourceUrl(flags.from)
   const { user, host, port } = address
   const options: Omit<Pop3SourceOptions, 'auth'> = {
@@ -42,7 +45,7 @@ export async function openSource(flags: SourceFlags): Promise<Source> {
   // A command that is run for a token must not find the password.
   takeVariable('MAILDRAIN_PASSWORD')
   const mechanism = flags.auth === undefined ? {} : { mechanism: flags.auth }
-  return pop3({ ...options, auth: { user, ...secret, ...mechanism } })
+  return pop3({ ...options, ...change, auth: { user, ...secret, ...mechanism } })
 }
 
 function sessionBounds({

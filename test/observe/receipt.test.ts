@@ -13,6 +13,7 @@ const receipt: Receipt = {
     verifiedGone: 1998,
     undeletable: 0,
     unselected: 0,
+    waiting: 0,
     remaining: 2,
     bytes: 110_000_000,
     sessions: 3,

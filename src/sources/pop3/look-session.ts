@@ -34,20 +34,23 @@ export async function lookAndWork(course: Course, opened: Opened): Promise<Next>
   if (judged.lookAgainMs !== undefined) return lookAgain(course, opened, judged.lookAgainMs)
   await course.keeper.settlePlan(plan)
   reportPlan(course, plan)
-  const { items, retrying } = taskOf(plan, judged.givenUp)
+  const { items, retrying } = dueFirst(course, opened, { plan, ...taskOf(plan, judged.givenUp) })
   if (items.length === 0 && !complete) throw unlisted(course, opened, seen)
   if (items.length === 0 || onlyNewMail(course, plan, messages)) {
     await quitQuietly(client, course.context.log)
     return 'done'
   }
   course.widestView = Math.max(course.widestView, messages)
-  // Windows do not tell whether a unique-id stands for one number.
-  const byHeaders = course.comparesHeaders && items.some(({ known }) => known)
-  course.lookDue = course.options.listing === 'full' || plan.remaining === 0 || byHeaders
+  course.lookDue = plan.remaining === 0 || looksAlways(course, items)
   return work(course, opened, {
     ...{ plan, items, retrying, hasUidl, look, complete, repeated: plan.repeated },
+    stays: course.due.waits && items.every(({ due }) => !due),
   })
 }
+
+/** Windows do not tell whether a unique-id stands for one number. */
+const looksAlways = ({ options, comparesHeaders }: Course, items: readonly WorkItem[]): boolean =>
+  options.listing === 'full' || (comparesHeaders && items.some(({ known }) => known))
 
 async function listAll(course: Course, opened: Opened): Promise<Seen & { named: number }> {
   const { client, messages } = opened
@@ -59,8 +62,9 @@ async function listAll(course: Course, opened: Opened): Promise<Seen & { named: 
   const { hasUidl, named } = await list(client, messages, { look, plan, host })
   course.selection?.listed()
   state.unselected = plan.unselected
+  state.waiting = plan.waiting
   if (look.hasRepeated) host.uidlRepeats()
-  if (!hasUidl && !context.deletion) throw keepNeedsUidl(mailbox)
+  if (!hasUidl && (!context.deletion || course.due.waits)) throw keepNeedsUidl(mailbox)
   return { look, plan, hasUidl, named, complete: named === messages }
 }
 
@@ -94,11 +98,30 @@ async function lookAgain({ context }: Course, { client }: Opened, waitMs: number
   return 'again'
 }
 
+interface Items {
+  readonly items: readonly WorkItem[]
+  /** They are those that could not be read before, and nothing else. */
+  readonly retrying: boolean
+}
+
+/**
+ * Some of the mail is to stay: where QUIT may remove what was read, the session that deletes reads nothing else, and one that
+ * reads what is to stay cannot QUIT (G2).
+ */
+function dueFirst(
+  course: Course,
+  { client }: Opened,
+  { plan, ...task }: Items & { readonly plan: WorkPlan },
+): Items {
+  if (!course.due.waits || course.removes(client) === 'deleted') return task
+  const due = task.items.filter((item) => item.due)
+  if (due.length === 0) return task
+  plan.leftover += task.items.length - due.length
+  return { ...task, items: due }
+}
+
 /** The work of this session; messages that could not be read come last, in sessions of their own. */
-function taskOf(
-  plan: WorkPlan,
-  givenUp: ReadonlyMap<string, number>,
-): { readonly items: readonly WorkItem[]; readonly retrying: boolean } {
+function taskOf(plan: WorkPlan, givenUp: ReadonlyMap<string, number>): Items {
   const left = new Map(givenUp)
   // Further numbers under the unique-id of a message that was given up are other messages.
   const open = ({ uidl, known }: WorkItem): boolean => {

@@ -89,7 +89,7 @@ export class Look {
       .map((entry): LedgerEntry => ({
         ...entry,
         ...{ state: 'gone', was: entry.state === 'gone' ? entry.was : entry.state },
-        ...{ goneAt, at: goneAt },
+        goneAt,
       }))
     await this.#context.commit(changed)
     for (const { key } of entries) {

@@ -45,6 +45,23 @@ export const pop3SourceOptions = pop3ClientOptions.extend({
     .describe(
       'Is a message that comes shorter than LIST announced cut off? exact: yes. advisory: not if it comes twice alike. auto: exact, unless sizes of this server are seen to be wrong in both directions (Exchange).',
     ),
+  deleteAfterMs: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      'With deletion: milliseconds that a message stays on the server after it was delivered; it is deleted by a later run. At once unless given.',
+    ),
+  retryKept: z
+    .boolean()
+    .default(false)
+    .describe('Messages that earlier runs have kept are tried again, whatever decided it.'),
+  acceptServerDisposal: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Without deletion: QUIT is sent after mail was read, also where it removes, archives or hides what was read.',
+    ),
   quitDeletes: z
     .enum(['auto', 'yes', 'no'])
     .default('auto')
@@ -135,9 +152,24 @@ export function checkSourceOptions({
   minBytes = 0,
   maxBytes = Infinity,
 }: ResolvedPop3SourceOptions): void {
-  const refuse = (wrong: boolean, what: string): void => {
-    if (wrong) throw new ConfigError('MAILDRAIN_CONFIG_INVALID', what)
-  }
   refuse(newest !== undefined && oldest !== undefined, 'give either newest or oldest')
   refuse(minBytes > maxBytes, `no message has at least ${minBytes} and at most ${maxBytes} octets`)
+}
+
+/** @throws ConfigError for options that do not go with deletion, or without it */
+export function checkDeletion(
+  { auth, deleteAfterMs, acceptServerDisposal }: ResolvedPop3SourceOptions,
+  deletion: boolean,
+): void {
+  refuse(deleteAfterMs !== undefined && !deletion, 'deleteAfterMs goes with deletion')
+  refuse(acceptServerDisposal && deletion, 'acceptServerDisposal goes without deletion')
+  // What was popped is shown again for 30 days: it would be read, compared and deleted once more, session after session.
+  refuse(
+    deletion && /^recent:/i.test(auth.user),
+    `${auth.user} is Gmail's view of the last 30 days, which shows mail that other sessions have read: drain it without deletion, or delete as ${auth.user.slice('recent:'.length)}`,
+  )
+}
+
+function refuse(wrong: boolean, what: string): void {
+  if (wrong) throw new ConfigError('MAILDRAIN_CONFIG_INVALID', what)
 }

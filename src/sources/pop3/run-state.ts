@@ -45,6 +45,8 @@ export class RunState {
   remaining = 0
   /** Of these: numbers that were not asked for. */
   unselected = 0
+  /** And those that are delivered and wait for their time. */
+  waiting = 0
   /** Numbers that the server refuses to delete, or shows after every QUIT. */
   undeletable = 0
   /** Entries older than this were counted by their number (`Tally.standing`); undefined while they were not. */

@@ -90,6 +90,7 @@ export class Pop3Run {
     keeper.vanish(() => false)
     state.remaining = 0
     state.unselected = 0
+    state.waiting = 0
     return 'done'
   }
 }

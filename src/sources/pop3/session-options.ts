@@ -4,6 +4,7 @@ import type { Verdict } from '../../pipeline/delivery.ts'
 import type { QuitRemoves } from '../../pipeline/gate.ts'
 import type { Pop3Client } from '../../pop3/index.ts'
 import type { SourceContext } from '../source.ts'
+import type { Due } from './due.ts'
 import type { HeaderRules } from './header-comparison.ts'
 import type { Host } from './host.ts'
 import type { RunState } from './run-state.ts'
@@ -19,6 +20,9 @@ export interface SessionOptions {
   readonly mailbox: string
   readonly removes: QuitRemoves
   readonly deleting: boolean
+  readonly due: Due
+  /** Mail stays, and QUIT may dispose of what is durable all the same. */
+  readonly disposes: boolean
   readonly sizes: 'auto' | 'exact' | 'advisory'
   readonly keepAliveMs: number
   /** One message at a time: for those that were short or unreadable before. */

@@ -2,7 +2,6 @@
  * One POP3 session with its two phases (G9): reading, then deleting and QUIT, and no way back. The session owns the
  * socket; the stream of deliveries is a view of it.
  */
-import type { Timer } from '../../clock.ts'
 import { MaildrainError, Pop3ReplyError } from '../../errors.ts'
 import { messageKey } from '../../identity.ts'
 import type { RawMessage } from '../../message.ts'
@@ -14,6 +13,7 @@ import { Copies } from './copies.ts'
 import { Echo } from './echo.ts'
 import { Expunge, noteRefusal } from './expunge.ts'
 import { HeaderComparison, type HeaderRules, isOther } from './header-comparison.ts'
+import { KeepAlive } from './keep-alive.ts'
 import type { Push, SessionOptions } from './session-options.ts'
 import { speaksOf } from './speaks-of.ts'
 import { Tops, type TopsOptions } from './tops.ts'
@@ -31,11 +31,11 @@ export class Session {
   readonly #keys = new Map<number, { readonly key: string; readonly uidl: string | null }>()
   readonly #closed = new AbortController()
   readonly #signal: AbortSignal
+  readonly #keepAlive: KeepAlive
   #outstanding = 0
   #blocked = false
   #readingOver = false
   #wake: (() => void) | undefined
-  #keepAlive: Timer | undefined
   /** Messages whose reading ended, well or not. */
   reached = 0
   /** The message that was being read when the connection was lost. */
@@ -60,7 +60,11 @@ export class Session {
     this.#options = options
     this.#copies = new Copies(options.context, options.state.tally)
     this.#signal = AbortSignal.any([options.context.signal, this.#closed.signal])
-    const { client, host } = options
+    const { client, host, keepAliveMs: ms, context } = options
+    const signal = this.#signal
+    this.#keepAlive = new KeepAlive({
+      ...{ clock: context.clock, ms, signal, noop: () => this.#noop() },
+    })
     const binding = {
       ask: (item: WorkItem) => speaksOf(client, host, item),
       // Where replies came apart: twice at the same message, and it is set aside.
@@ -81,11 +85,16 @@ export class Session {
     return this.#gate.spoilt
   }
 
+  /** Numbers that are durable, and stay until their time has come. */
+  get staying(): number {
+    return this.#gate.stays
+  }
+
   /** Reads the items and resolves when each has its verdict. Rejects when the connection is lost, after the same wait. */
   async read(items: Iterable<WorkItem> | AsyncIterable<WorkItem>, push: Push): Promise<void> {
     const { clock, signal } = this.#options.context
     const begun = clock.monotonic()
-    this.#startKeepAlive()
+    this.#keepAlive.start()
     try {
       await this.#issueAll(items, push)
     } catch (error) {
@@ -97,7 +106,7 @@ export class Session {
       this.#updateStarved()
       // When nothing is to be waited for any more, nobody will answer, and nothing will be deleted either.
       while (this.#gate.pending > 0 && !signal.aborted) await this.#change()
-      this.#keepAlive?.cancel()
+      this.#keepAlive.stop()
       this.#options.context.starved(false)
       this.readMs = clock.monotonic() - begun
     }
@@ -130,8 +139,8 @@ export class Session {
    * @param spare where it is not known what QUIT removes, leave one message undeleted, to be looked for in the next session
    */
   async finish({ spare }: { readonly spare: boolean }): Promise<boolean> {
-    const { client, removes, deleting, context } = this.#options
-    if (!this.#gate.mayQuit(removes, deleting)) {
+    const { client, removes, deleting, disposes, context } = this.#options
+    if (!this.#gate.mayQuit(removes, deleting || disposes)) {
       client.close()
       return false
     }
@@ -156,11 +165,11 @@ export class Session {
 
   /** Whoever was suspended may have been taken for dead (G11). The destination may be away: NOOP meanwhile. */
   async #confirmOwner(): Promise<void> {
-    this.#startKeepAlive()
+    this.#keepAlive.start()
     try {
       await this.#options.context.confirmOwner()
     } finally {
-      this.#keepAlive?.cancel()
+      this.#keepAlive.stop()
     }
     this.#signal.throwIfAborted()
   }
@@ -253,7 +262,7 @@ export class Session {
       known: ({ n, uidl }, { key }, octets) => {
         this.#keys.set(n, { key, uidl })
         this.#gate.reading(n)
-        this.#gate.durable(n)
+        this.#durable(n, key)
         state.count(key, 'alreadyDelivered', octets)
         this.progressed += 1
         this.reached += 1
@@ -331,7 +340,7 @@ export class Session {
     const { context, state } = this.#options
     answer(context, state, message, verdict)
       .then((durable) => {
-        if (durable) this.#gate.durable(item.n)
+        if (durable) this.#durable(item.n, message.key)
         else this.#gate.unresolved(item.n)
         if (durable) this.progressed += 1
       })
@@ -343,6 +352,11 @@ export class Session {
         context.budget.release(credit)
         this.#wake?.()
       })
+  }
+
+  #durable(n: number, key: string): void {
+    const mayDelete = this.#options.due.mayDelete(key)
+    this.#gate[mayDelete ? 'durable' : 'staying'](n)
   }
 
   #updateStarved(): void {
@@ -360,15 +374,10 @@ export class Session {
     })
   }
 
-  /** Servers log out a silent client, WildDuck after 60 s; nothing is outstanding, so NOOP cannot queue behind a body. */
-  #startKeepAlive(): void {
-    const { client, context, keepAliveMs } = this.#options
-    this.#keepAlive = context.clock.timer(keepAliveMs, () => {
-      if (this.#signal.aborted) return
-      if (this.#outstanding === 0)
-        client.noop().catch((error: unknown) => this.#note(error, 'NOOP failed'))
-      this.#startKeepAlive()
-    })
+  /** While nothing is outstanding, so that NOOP cannot queue behind a body. */
+  #noop(): void {
+    if (this.#outstanding > 0) return
+    this.#options.client.noop().catch((error: unknown) => this.#note(error, 'NOOP failed'))
   }
 
   #ended(): void {

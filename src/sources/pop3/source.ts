@@ -14,6 +14,7 @@ import type { Source, SourceContext, SourceReport } from '../source.ts'
 import {
   type Pop3SourceOptions,
   type ResolvedPop3SourceOptions,
+  checkDeletion,
   checkSourceOptions,
   pop3SourceOptions,
 } from './options.ts'
@@ -50,6 +51,10 @@ export class Pop3Source implements Source {
     this.#options = result.data
     const { auth, host, tls, port = defaultPort(tls) } = result.data
     this.mailbox = result.data.mailboxId ?? mailboxId(auth.user, host, port)
+  }
+
+  checkDeletion(deletion: boolean): void {
+    checkDeletion(this.#options, deletion)
   }
 
   open(context: SourceContext): Readable {
@@ -94,11 +99,11 @@ export class Pop3Source implements Source {
   report(): SourceReport {
     const state = this.#run?.state
     if (state === undefined) return nothing()
-    const { tally, inDoubt, bytes, sessions, remaining, undeletable, unselected } = state
+    const { tally, inDoubt, bytes, sessions, remaining, undeletable, unselected, waiting } = state
     return {
       ...{ counts: { ...tally.counts }, copies: tally.copies },
       ...{ deleted: inDoubt.deleted, verifiedGone: inDoubt.verifiedGone },
-      ...{ remaining, unselected, bytes, sessions, undeletable },
+      ...{ remaining, unselected, waiting, bytes, sessions, undeletable },
     }
   }
 }
@@ -115,6 +120,7 @@ const nothing = (): SourceReport => ({
     undeletable: 0,
     remaining: 0,
     unselected: 0,
+    waiting: 0,
     bytes: 0,
     sessions: 0,
   },

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { type Clock, systemClock } from '../../../src/clock.ts'
 import { exitCodeOf } from '../../../src/pipeline/receipt.ts'
 import { likeness, likenesses } from '../../../src/testing/index.ts'
 import { type Deviation, type Expectation, deviations } from '../../support/deviations.ts'
@@ -169,20 +170,48 @@ describe('case 96: nothing is lost or doubled, whatever the server does and wher
 })
 
 const WITHOUT_UIDL = /^(noUidl|omitUidl)/
+/** Where old and new mail stand under one unique-id none of it is due before all of it is; new mail may hide the old. */
+const WITHOUT_OWN_UIDL = /^(noUidl|omitUidl|uidlOf [17]$|newestView)/
+const DAY_MS = 24 * 60 * 60 * 1000
+
+/** The wall clock so much later. */
+const later = (ms: number): Clock => ({
+  now: () => systemClock.now() + ms,
+  monotonic: () => systemClock.monotonic(),
+  timer: (delayMs, call) => systemClock.timer(delayMs, call),
+})
+
+/** Every switch but those without unique-ids. */
+const eachWith = (options: ProvenDrain, but = WITHOUT_UIDL): Case[] =>
+  deviations
+    .filter(({ name }) => !but.test(name))
+    .flatMap(alone)
+    .map((one) => {
+      const behaviour = { ...options.behaviour, ...one.options.behaviour }
+      return { ...one, options: { ...one.options, ...options, behaviour } }
+    })
+
+const deathsWith = (options: ProvenDrain): Case[] =>
+  [1, 2, 3, 4].flatMap((write) =>
+    (['before', 'after'] as const).map((when): Case => ({
+      ...{ name: `died ${when} write ${write}`, expect: 'drains' },
+      options: { ...options, crash: { write, when } },
+    })),
+  )
 
 describe('case 96: mail of an earlier run', () => {
   it('G6: compared by headers, whatever the server does and wherever the drain dies', async () => {
     const options = { source: { compare: 'headers' }, keptBefore: true } as const
-    const cases = deviations
-      .filter(({ name }) => !WITHOUT_UIDL.test(name))
-      .flatMap(alone)
-      .map((one): Case => ({ ...one, options: { ...one.options, ...options } }))
-    const deaths = [1, 2, 3].flatMap((write) =>
-      (['before', 'after'] as const).map((when): Case => ({
-        ...{ name: `died ${when} write ${write}`, expect: 'drains' },
-        options: { ...options, crash: { write, when } },
-      })),
-    )
-    expect(await proveAll([...cases, ...deaths])).toEqual([])
+    expect(await proveAll([...eachWith(options), ...deathsWith(options)])).toEqual([])
   }, 120_000)
+
+  for (const quitRemovesRead of [false, true])
+    it(`G2: deleted after its time, new mail stays, ${quitRemovesRead ? 'where QUIT removes what was read' : 'where it does not'}`, async () => {
+      const options = {
+        ...{ source: { deleteAfterMs: DAY_MS }, clock: later(2 * DAY_MS) },
+        ...{ keptBefore: true, fresh: 9, behaviour: { quitRemovesRead } },
+      }
+      const cases = [...eachWith(options, WITHOUT_OWN_UIDL), ...deathsWith(options)]
+      expect(await proveAll(cases)).toEqual([])
+    }, 120_000)
 })
