@@ -12,12 +12,16 @@ import { work } from './work-session.ts'
 /** New mail found by closing looks is drained this many times; then it is `remaining`. */
 const MAX_NEW_MAIL_ROUNDS = 3
 
+const MUST_CLOSE: Judgement = { ...NOTHING_JUDGED, mustClose: true }
+
 interface Seen {
   readonly look: Look
   readonly plan: WorkPlan
   readonly hasUidl: boolean
   /** The listing named every message that STAT counted: only then absence from it proves anything. */
   readonly complete: boolean
+  /** Header blocks of mail that is to be left alone were read. */
+  readonly peeked: boolean
 }
 
 export async function lookAndWork(course: Course, opened: Opened): Promise<Next> {
@@ -60,15 +64,17 @@ async function listAll(course: Course, opened: Opened): Promise<Seen & { named: 
   deletions.expect(messages)
   await course.selection?.prepare(client, messages)
   const { hasUidl, named } = await list(client, messages, { look, plan, host })
-  course.selection?.listed()
+  const peeked = course.selection?.listed() ?? false
   state.unselected = plan.unselected
   state.waiting = plan.waiting
   if (look.hasRepeated) host.uidlRepeats()
   if (!hasUidl && (!context.deletion || course.due.waits)) throw keepNeedsUidl(mailbox)
-  return { look, plan, hasUidl, named, complete: named === messages }
+  return { look, plan, hasUidl, named, peeked, complete: named === messages }
 }
 
 async function judgeLook(course: Course, opened: Opened, seen: Seen): Promise<Judgement> {
+  // TOP is no RETR, but who knows what a server that removes what was read takes it for.
+  if (seen.peeked && course.removes(opened.client) !== 'deleted') return MUST_CLOSE
   if (!seen.complete) return NOTHING_JUDGED
   const { options, mailbox, deletions, keeper } = course
   judgeSpared(course, opened, seen)

@@ -1,7 +1,7 @@
 /**
- * The mail that a drain was asked for, where that is not all: the rest is not read, not counted as seen, and stays. The
- * choice by arrival is made once a run and held by unique-id, for numbers are others in the next session: the newest hundred
- * of a mailbox from which a hundred were deleted are other mail.
+ * The mail that a drain was asked for, where that is not all: the rest is not read, not counted as seen, and stays. What is
+ * chosen by arrival or date is chosen once a run and held by unique-id, for numbers are others in the next session: the newest
+ * hundred of a mailbox from which a hundred were deleted are other mail.
  */
 import { ConfigError, Pop3ReplyError } from '../../errors.ts'
 import { PackedSet } from '../../packed-set.ts'
@@ -49,6 +49,8 @@ export class Selection {
   readonly #chosen: PackedSet
   #choice: Uint8Array | undefined
   #isChosen = false
+  /** TOPs were sent in this session. */
+  #asked = false
   /** Unique-ids of messages whose date was looked at. */
   readonly #recent: PackedSet
   readonly #old: PackedSet
@@ -79,7 +81,9 @@ export class Selection {
    * @throws ConfigError MAILDRAIN_CONFIG_SELECTION when the server does not give what the choice is made by
    */
   async prepare(client: Pop3Client, messages: number): Promise<void> {
-    if (this.#wanted !== undefined && !this.#isChosen)
+    this.#asked = false
+    if (this.#isChosen) return
+    if (this.#wanted !== undefined)
       this.#choice = await this.#choose(client, messages, this.#wanted)
     if (this.#since !== undefined) await this.#lookAtDates(client, messages, this.#since)
     this.#sayUndated()
@@ -89,15 +93,18 @@ export class Selection {
   selects(n: number, uidl: string | null, listedOctets: number): boolean {
     const { minBytes = 0, maxBytes = Infinity } = this.#options
     const arrived = this.#wanted === undefined || (uidl !== null && this.#isWanted(n, uidl))
-    if (uidl !== null && this.#old.has(uidl)) return false
-    return arrived && listedOctets >= minBytes && listedOctets <= maxBytes
+    const recent = this.#since === undefined || uidl === null || this.#recent.has(uidl)
+    return arrived && recent && listedOctets >= minBytes && listedOctets <= maxBytes
   }
 
-  /** The listing has come to its end: from now on the choice is held by unique-id. */
-  listed(): void {
-    if (this.#choice === undefined) return
+  /**
+   * The listing has come to its end: from now on the choice is held by unique-id.
+   * @returns true when header blocks of mail that was not asked for may have been read in this session
+   */
+  listed(): boolean {
     this.#choice = undefined
     this.#isChosen = true
+    return this.#asked
   }
 
   #isWanted(n: number, uidl: string): boolean {
@@ -172,6 +179,7 @@ export class Selection {
     const { host, progressed } = this.#options
     let items: Item[] = []
     const read = async () => {
+      this.#asked = true
       const answers = await tops.read(items)
       for (const { refused } of answers) host.topAnswered(refused === undefined)
       items = []

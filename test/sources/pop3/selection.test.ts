@@ -155,6 +155,21 @@ describe('by arrival', () => {
     expect(indexes(sink)).toEqual(range(20, 31))
   })
 
+  it('G2: where QUIT may remove what was read, the session that looked at dates is closed without it', async () => {
+    for (const [quitDeletes, apart] of [
+      ['auto', true],
+      ['yes', true],
+      ['no', false],
+    ] as const) {
+      const server = await served(40)
+      const { receipt } = await select(server, { newest: 5, quitDeletes })
+      expect(receipt).toMatchObject({ delivered: 5, verifiedGone: 5, unselected: 35 })
+      const first = server.log.filter(({ session }) => session === 1).map(({ verb }) => verb)
+      expect(first).toContain('TOP')
+      expect([first.includes('RETR'), first.includes('QUIT')]).toEqual([!apart, !apart])
+    }
+  })
+
   it('refuses in one line where there is no TOP, or no date', async () => {
     const noTop = await served(40, { noTop: true })
     const refusal = { code: 'MAILDRAIN_CONFIG_SELECTION' }
@@ -182,7 +197,7 @@ describe('by date', () => {
     expect(tops(server)).toBe(60)
   })
 
-  it('takes new mail that comes meanwhile', async () => {
+  it('leaves new mail that comes meanwhile to the next run', async () => {
     const server = await served(20)
     let added = false
     const { sink } = await select(
@@ -194,7 +209,8 @@ describe('by date', () => {
         },
       },
     )
-    expect(indexes(sink)).toEqual([18, 19, 40])
+    expect(indexes(sink)).toEqual([18, 19])
+    expect(server.remainingIndexes()).toContain(20)
   })
 
   it('takes messages without a date as well, and says so once', async () => {
