@@ -6,7 +6,7 @@ import type { Ledger, LedgerEntry } from '../../ledger/ledger.ts'
 import type { RawMessage } from '../../message.ts'
 import type { SourceContext } from '../source.ts'
 import { hasReceived, headerBlock, sha256 } from './header-block.ts'
-import type { Host } from './host.ts'
+import { HEADERS_BOTH_WAYS, type Host } from './host.ts'
 import type { Top, Tops } from './tops.ts'
 import type { WorkItem } from './work.ts'
 
@@ -90,12 +90,21 @@ export class HeaderComparison {
     let left = items
     while (left.length > 0 && !isOver() && host.headers !== 'no') {
       pause()
-      // One alone, while it is not known whether there is a TOP: Dovecot disconnects after 21 refusals.
-      const next = left.slice(0, host.answersTop ? left.length : 1)
+      const next = left.slice(0, this.#most)
       left = left.slice(next.length)
       for (const top of await tops.read(next)) if (!this.#isKnown(top)) yield top.item
     }
     yield* left
+  }
+
+  /**
+   * One alone while it is not known whether there is a TOP, for Dovecot disconnects after 21 refusals; no more than have to be
+   * read as well, for behind their bytes it is known what TOP is worth.
+   */
+  get #most(): number {
+    const { host, tops } = this.#options
+    if (!host.answersTop) return 1
+    return host.headers === 'alone' ? tops.most : Math.min(tops.most, HEADERS_BOTH_WAYS)
   }
 
   #isKnown(top: Top<WorkItem>): boolean {

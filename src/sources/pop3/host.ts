@@ -18,7 +18,7 @@ const MAY_DIFFER = 0.02
 export const BOUND_ONE_BY_ONE = 32
 
 /** So many header blocks are held against those of the whole messages before one counts by itself. */
-const HEADERS_BOTH_WAYS = 32
+export const HEADERS_BOTH_WAYS = 32
 
 /** After so many refusals and no answer the server is taken to have no TOP. */
 const MAX_TOP_REFUSALS = 3
