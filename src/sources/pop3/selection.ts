@@ -23,6 +23,8 @@ import { type Top, Tops } from './tops.ts'
 
 /** Unique-ids that are held at once while their dates are asked for, some 100 octets of memory each. */
 const PASS = 50_000
+/** Sessions that may end at one message before it is taken to have no date. */
+const MAX_STALLS = 2
 const MAX_SECONDS = 0xffffffff
 
 export interface SelectionOptions extends Pick<
@@ -54,6 +56,9 @@ export class Selection {
   /** Unique-ids of messages whose date was looked at. */
   readonly #recent: PackedSet
   readonly #old: PackedSet
+  /** Where sessions ended while dates were looked at, and how often; by unique-id, or by number before there is one. */
+  readonly #stalls = new Map<string | number, number>()
+  #stalled = false
   #undated = 0
   #saidUndated = false
 
@@ -82,6 +87,7 @@ export class Selection {
    */
   async prepare(client: Pop3Client, messages: number): Promise<void> {
     this.#asked = false
+    this.#stalled = false
     if (this.#isChosen) return
     if (this.#wanted !== undefined)
       this.#choice = await this.#choose(client, messages, this.#wanted)
@@ -187,7 +193,12 @@ export class Selection {
       return answers
     }
     for (const source of sources) {
-      items.push(itemOf(source))
+      const item = itemOf(source)
+      if ((this.#stalls.get(nameOf(item)) ?? 0) >= MAX_STALLS) {
+        yield { item, block: undefined, usable: false, refused: undefined, octets: 0 }
+        continue
+      }
+      items.push(item)
       // One alone, while it is not known whether there is a TOP.
       if (items.length >= (host.answersTop ? tops.most : 1)) yield* await read()
       if (host.hasNoTop) throw this.#noDates()
@@ -200,7 +211,13 @@ export class Selection {
     const { budget, stopping: signal } = context
     // That the answer names the number binds the header block to it; a wrong number ends the session.
     const ask = ({ n }: Item): Promise<boolean | undefined> => answersAbout(client, host, n)
-    return new Tops<Item>({ client, host, budget, signal, ask, blame: () => undefined })
+    // The first that is blamed in a session is what it ended at.
+    const blame = (item: Item): void => {
+      if (this.#stalled) return
+      this.#stalled = true
+      this.#stalls.set(nameOf(item), (this.#stalls.get(nameOf(item)) ?? 0) + 1)
+    }
+    return new Tops<Item>({ client, host, budget, signal, ask, blame })
   }
 
   #sayOrder(order: ArrivalOrder, { which, count }: Wanted): void {
@@ -228,6 +245,8 @@ export class Selection {
     )
   }
 }
+
+const nameOf = (item: Numbered | Dated): string | number => ('uidl' in item ? item.uidl : item.n)
 
 function* upTo(messages: number): Iterable<number> {
   for (let n = 1; n <= messages; n += 1) yield n

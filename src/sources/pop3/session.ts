@@ -259,11 +259,11 @@ export class Session {
       ...{ rules, host, context, isOver: () => this.#isOver(this.reached) },
       tops: new Tops({ ...binding, client, host, budget, signal: this.#signal }),
       pause: () => this.#echo.pause(),
-      known: ({ n, uidl }, { key }, octets) => {
+      known: ({ n, uidl, listedOctets }, { key }, octets) => {
         this.#keys.set(n, { key, uidl })
         this.#gate.reading(n)
         this.#durable(n, key)
-        state.count(key, 'alreadyDelivered', octets)
+        state.count(key, 'alreadyDelivered', listedOctets)
         this.progressed += 1
         this.reached += 1
         this.reachedOctets += octets

@@ -25,6 +25,7 @@ export interface TopsOptions<Item extends Numbered> {
   readonly signal: AbortSignal
   /** As for an echo. */
   readonly ask: (item: Item) => Promise<boolean | undefined>
+  /** Replies came apart at this item, or the session ended: Courier closes the connection when it cannot read a file. */
   readonly blame: (item: Item) => void
 }
 
@@ -113,7 +114,10 @@ export class Tops<Item extends Numbered> {
     try {
       await this.#options.client.top(item.n, 0, { octets: USUAL_OCTETS, onData })
     } catch (error) {
-      if (!(error instanceof Pop3ReplyError)) throw error
+      if (!(error instanceof Pop3ReplyError)) {
+        this.#options.blame(item)
+        throw error
+      }
       came({ item, block: undefined, usable: false, refused: error, octets })
       return
     }

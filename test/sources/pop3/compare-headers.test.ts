@@ -224,6 +224,14 @@ describe("G6: compare: 'headers'", () => {
     expect(verbs(server, 'RETR', begun)).toBe(1)
   })
 
+  it('a message whose header ends the session does not keep others from being compared and deleted', async () => {
+    const { server, sink } = await delivered(30)
+    server.setBehaviour({ cutMessages: (index) => (index === 7 ? 10 : undefined) })
+    const receipt = await byHeaders(server, sink)
+    expect(receipt).toMatchObject({ kept: 1, deleted: 29, verifiedGone: 29 })
+    expect(server.remainingIndexes()).toEqual([7])
+  })
+
   it('G2: QUITs where QUIT removes what was read', async () => {
     const { server, sink } = await delivered(10, { capabilities: { expire: '0' } })
     expect(await byHeaders(server, sink)).toMatchObject({ sessions: 3, verifiedGone: 10 })

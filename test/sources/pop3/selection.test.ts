@@ -232,6 +232,24 @@ describe('by date', () => {
     expect(tops(server)).toBeLessThan(200 + 4 * 128)
   })
 
+  it('a message whose header ends the session is taken to have no date, after two times', async () => {
+    for (const [source, order] of [
+      [{ since: '2027-01-01' }, undefined],
+      [{ newest: 1 }, 'shuffled'],
+    ] as const) {
+      let asked = 0
+      const cutMessages = (index: number) => (index === 11 && (asked += 1) <= 2 ? 10 : undefined)
+      const server = await served(
+        40,
+        order === undefined ? { cutMessages } : { cutMessages, order },
+      )
+      const { sink, receipt } = await select(server, source)
+      expect([indexes(sink), receipt.deleted]).toEqual([[11], 1])
+      // The third time it was read.
+      expect(asked).toBe(3)
+    }
+  })
+
   it('and by arrival, and by size: all of it holds', async () => {
     const server = await served(50)
     const source = {
