@@ -76,6 +76,12 @@ export const ERROR_CODES = {
     'The server has no unique-ids, so kept mail cannot be told from new mail',
     'Drain with deletion',
   ),
+  MAILDRAIN_CONFIG_SELECTION: row(
+    EXIT.usage,
+    false,
+    'The server does not give what mail is to be chosen by',
+    'Choose by size, or drain all of it',
+  ),
   ...POP3_ERROR_CODES,
   MAILDRAIN_SINK_UNREACHABLE: row(
     EXIT.sinkFailed,

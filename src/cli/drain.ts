@@ -7,6 +7,7 @@ import { drain } from '../pipeline/drain.ts'
 import { type Receipt, exitCodeOf } from '../pipeline/receipt.ts'
 import type { Sink } from '../sinks/sink.ts'
 import type { Source } from '../sources/source.ts'
+import { deletionOf } from './deletion.ts'
 import { openSink } from './destination.ts'
 import { explainer } from './explainer.ts'
 import { observers } from './observers.ts'
@@ -20,27 +21,28 @@ export async function drainCommand(argv: readonly string[]): Promise<number> {
   const flags = parseFlags(drainFlags, argv, 'maildrain drain')
   const destination = parseDestinationUrl(flags.to)
   const output = new ReceiptOutput(flags, formatReceipt)
-  const source = await openSource(flags)
+  const { deletion, source: left } = deletionOf(flags)
+  const source = await openSource(flags, left)
   const sink = await openSink(destination)
-  return run({ flags, source, sink, output })
+  return run({ flags, deletion, source, sink, output })
 }
 
 interface Run {
   readonly flags: DrainFlags
+  readonly deletion: 'keep' | 'delete'
   readonly source: Source
   readonly sink: Sink
   readonly output: ReceiptOutput<Receipt>
 }
 
-async function run({ flags, source, sink, output }: Run): Promise<number> {
+async function run({ flags, deletion, source, sink, output }: Run): Promise<number> {
   const { log, progress, writeLine } = observers(flags)
   const explain = flags.explain ? explainer(writeLine) : () => undefined
   const stop = watchSignals(announceGrace(log, flags.stopGraceSeconds))
   let last: Receipt | undefined
   try {
     const receipt = await drain({
-      ...{ source, into: sink, log, signal: stop.signal },
-      deletion: flags.delete ? 'delete' : 'keep',
+      ...{ source, into: sink, deletion, log, signal: stop.signal },
       stopGraceMs: flags.stopGraceSeconds * 1000,
       ...(flags.stateDir === undefined ? {} : { stateDir: flags.stateDir }),
       onProgress: (update) => {

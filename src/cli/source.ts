@@ -12,9 +12,15 @@ import { tokenOf } from './token.ts'
 
 const CERTIFICATE = 'MAILDRAIN_CONFIG_CLIENT_CERTIFICATE'
 
-/** @throws as `sourceOptions` */
-export async function openSource(flags: SourceFlags): Promise<Source> {
-  return pop3(await sourceOptions(flags))
+/**
+ * @param change what other flags make of the options
+ * @throws as `sourceOptions`
+ */
+export async function openSource(
+  flags: SourceFlags,
+  change: Partial<Pop3SourceOptions> = {},
+): Promise<Source> {
+  return pop3({ ...(await sourceOptions(flags)), ...change })
 }
 
 /** @throws ConfigError for flags that are wrong or exclude each other, and secrets that cannot be had */
@@ -24,7 +30,7 @@ export async function sourceOptions(flags: SourceFlags): Promise<Pop3SourceOptio
   const options: Omit<Pop3SourceOptions, 'auth'> = {
     ...{ host, tls: tlsOf(flags, address), allowCleartext: flags.insecure },
     ...{ quitDeletes: flags.quitDeletes, discover: flags.discover },
-    onUidlReset: flags.onUidlReset,
+    ...{ onUidlReset: flags.onUidlReset, compare: flags.compare },
     ...{ minTlsVersion: flags.tlsMin, utf8: flags.noUtf8 ? 'off' : 'auto' },
     ...(port === undefined ? {} : { port }),
     ...(flags.caFile === undefined ? {} : { ca: readPem('--ca-file', flags.caFile) }),
@@ -37,6 +43,7 @@ export async function sourceOptions(flags: SourceFlags): Promise<Pop3SourceOptio
       : { proxy: proxyAddress(flags.proxy, flags.proxyPasswordFile) }),
     ...(flags.mailboxId === undefined ? {} : { mailboxId: flags.mailboxId }),
     ...sessionBounds(flags),
+    ...selectionOf(flags),
   }
   const token = tokenOf(flags)
   const secret =
@@ -59,6 +66,18 @@ function sessionBounds({
     ...(sessionBytes === undefined ? {} : { sessionBytes }),
     ...(sessionSeconds === undefined ? {} : { sessionSeconds }),
   }
+}
+
+/** The source checks them: it names them as they are typed but for the hyphens. */
+function selectionOf({
+  newest,
+  oldest,
+  since,
+  minBytes,
+  maxBytes,
+}: SourceFlags): Pick<Pop3SourceOptions, 'newest' | 'oldest' | 'since' | 'minBytes' | 'maxBytes'> {
+  const given = Object.entries({ newest, oldest, since, minBytes, maxBytes })
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined))
 }
 
 function tlsOf(flags: SourceFlags, { tls, port }: SourceAddress): 'implicit' | 'stls' | 'none' {

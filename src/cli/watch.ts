@@ -7,6 +7,7 @@ import { watch } from '../pipeline/watch.ts'
 import type { WatchReceipt } from '../pipeline/watch-receipt.ts'
 import type { Sink } from '../sinks/sink.ts'
 import type { Source } from '../sources/source.ts'
+import { deletionOf } from './deletion.ts'
 import { openSink } from './destination.ts'
 import { explainer } from './explainer.ts'
 import { observers } from './observers.ts'
@@ -20,19 +21,21 @@ export async function watchCommand(argv: readonly string[]): Promise<number> {
   const flags = parseFlags(watchFlags, argv, 'maildrain watch')
   const destination = parseDestinationUrl(flags.to)
   const output = new ReceiptOutput(flags, formatWatchReceipt)
-  const source = await openSource(flags)
+  const { deletion, source: left } = deletionOf(flags)
+  const source = await openSource(flags, left)
   const sink = await openSink(destination)
-  return run({ flags, source, sink, output })
+  return run({ flags, deletion, source, sink, output })
 }
 
 interface Run {
   readonly flags: WatchFlags
+  readonly deletion: 'keep' | 'delete'
   readonly source: Source
   readonly sink: Sink
   readonly output: ReceiptOutput<WatchReceipt>
 }
 
-async function run({ flags, source, sink, output }: Run): Promise<number> {
+async function run({ flags, deletion, source, sink, output }: Run): Promise<number> {
   const { log, progress, writeLine } = observers(flags)
   const explain = flags.explain ? explainer(writeLine) : () => undefined
   const stop = watchSignals(announceGrace(log, flags.stopGraceSeconds))
@@ -41,7 +44,7 @@ async function run({ flags, source, sink, output }: Run): Promise<number> {
   try {
     const receipt = await watch({
       ...{ source, into: sink, log, signal: stop.signal, pollSeconds, maxPollSeconds },
-      deletion: flags.delete ? 'delete' : 'keep',
+      deletion,
       stopGraceMs: stopGraceSeconds * 1000,
       ...(stateDir === undefined ? {} : { stateDir }),
       onProgress: (update) => {

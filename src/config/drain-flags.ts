@@ -1,5 +1,6 @@
 /** The flags of `maildrain drain`, declared once: parsing, help and reference are made of this table. */
 import { z } from 'zod'
+import { DURATION } from './durations.ts'
 import { outputFlags } from './output-flags.ts'
 import { sourceFlags } from './source-flags.ts'
 
@@ -12,10 +13,32 @@ export const drainFlags = z.strictObject({
     .string()
     .describe('Destination: kafka://HOST:PORT[,HOST:PORT…]/TOPIC or sqlite:PATH.')
     .meta({ placeholder: 'URL' }),
+  keep: z
+    .boolean()
+    .default(false)
+    .describe('Leave all mail on the server, which is what happens without any of these flags.'),
   delete: z
     .boolean()
     .default(false)
     .describe('Delete from the server what is durable at the destination. Without it mail stays.'),
+  deleteAfter: z
+    .string()
+    .regex(DURATION)
+    .optional()
+    .describe(
+      'Delete what was delivered at least so long ago (90s, 45m, 12h, 30d, 2w); new mail is delivered and stays until a later run.',
+    )
+    .meta({ placeholder: 'DURATION' }),
+  retryKept: z
+    .boolean()
+    .default(false)
+    .describe('Try messages again that earlier runs have kept, whatever decided it.'),
+  acceptServerDisposal: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Without deletion: end sessions by QUIT also where it removes, archives or hides what was read.',
+    ),
   ...source,
   explain: z
     .boolean()

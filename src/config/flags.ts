@@ -126,7 +126,8 @@ export function helpOf(table: z.ZodObject, width = 100): string {
         flag.choices ? `One of ${flag.choices.join(', ')}.` : '',
         flag.byDefault === null ? '' : `Default: ${flag.byDefault}.`,
       ]
-      return wrap(head, notes.filter(Boolean).join(' '), width)
+      const text = notes.filter(Boolean).join(' ')
+      return head.length < INDENT ? wrap(head, text, width) : `${head}\n${wrap('', text, width)}`
     })
     .join('\n')
 }

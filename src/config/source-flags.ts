@@ -125,6 +125,38 @@ export const sourceFlags = z.strictObject({
     .optional()
     .describe('Seconds of reading after which a session asks for no further mail.')
     .meta({ placeholder: 'SECONDS' }),
+  newest: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      'Only the N messages that arrived last, of those in the mailbox when the run begins; what it deletes is not made up for.',
+    )
+    .meta({ placeholder: 'N' }),
+  oldest: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('Only the N messages that arrived first, likewise.')
+    .meta({ placeholder: 'N' }),
+  since: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Only messages written since a day, 2026-01-31, or a moment, 2026-01-31T12:00Z.')
+    .meta({ placeholder: 'DATE' }),
+  minBytes: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('Only messages of at least so many octets.')
+    .meta({ placeholder: 'OCTETS' }),
+  maxBytes: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('Only messages of at most so many octets.')
+    .meta({ placeholder: 'OCTETS' }),
   quitDeletes: z
     .enum(['auto', 'yes', 'no'])
     .default('auto')
@@ -132,6 +164,13 @@ export const sourceFlags = z.strictObject({
       'Does QUIT on this server remove what was only read? auto: yes unless the server says otherwise.',
     )
     .meta({ placeholder: 'WHEN' }),
+  compare: z
+    .enum(['full', 'headers'])
+    .default('full')
+    .describe(
+      'How mail of earlier runs is compared before it is deleted: by all its bytes, or by octets and header block.',
+    )
+    .meta({ placeholder: 'HOW' }),
   onUidlReset: z
     .enum(['stop', 'continue'])
     .default('stop')

@@ -2,7 +2,9 @@
 import { z } from 'zod'
 import { drainFlags } from './drain-flags.ts'
 
-const { from, to, delete: deletes, ...others } = drainFlags.shape
+/** `newest` and `oldest` count the mailbox as a run finds it: poll after poll that would be other mail each time. */
+const polled = drainFlags.omit({ newest: true, oldest: true })
+const { from, to, delete: deletes, ...others } = polled.shape
 
 /** A poll a day at least. */
 const DAY_SECONDS = 24 * 60 * 60

@@ -37,7 +37,7 @@ export interface LedgerEntry {
   readonly copies: number
   /** Where the destination put it, in the sink's own notation (Kafka: `partition:offset`); filled in by the sink. */
   readonly place: string | null
-  /** Wall clock of the last change of state, ms since 1970 UTC. */
+  /** Wall clock since when it has been delivered, set aside or kept, ms since 1970 UTC; going and coming back do not count. */
   readonly at: number
   /** Wall clock when a complete look first missed it, ms since 1970 UTC. */
   readonly goneAt: number | null

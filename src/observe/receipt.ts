@@ -20,6 +20,8 @@ const COUNTS: readonly (readonly [keyof Receipt, string, 'always' | 'ifAny'])[] 
   ['verifiedGone', 'of these seen to be gone', 'always'],
   ['undeletable', 'that the server does not delete', 'ifAny'],
   ['remaining', 'still in the mailbox', 'always'],
+  ['waiting', 'of these delivered, and not yet to be deleted', 'ifAny'],
+  ['unselected', 'of these not asked for', 'ifAny'],
 ]
 
 type WatchCount = Exclude<

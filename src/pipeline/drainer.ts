@@ -86,6 +86,7 @@ export class Drainer {
         'MAILDRAIN_CONFIG_DURABILITY',
         `${options.into.name} promises no durability, so nothing may be deleted: drain without deletion or choose another destination`,
       )
+    options.source.checkDeletion?.(this.#deletion)
     this.clock = options.clock ?? systemClock
     this.random = options.random ?? systemRandom
     this.log = options.log ?? silentLogger
@@ -162,11 +163,13 @@ export class Drainer {
     const report = source.report()
     const { seen, delivered, alreadyDelivered, filtered, deadLettered, kept, vanished } =
       report.counts
-    const { copies, deleted, verifiedGone, undeletable, remaining, bytes, sessions } = report
+    const { copies, deleted, verifiedGone, undeletable, bytes, sessions } = report
+    const { remaining, unselected, waiting } = report
     return {
       ...{ mailbox: source.mailbox, destination: sink.destination },
       ...{ seen, delivered, alreadyDelivered, filtered, deadLettered, kept, vanished },
-      ...{ copies, deleted, verifiedGone, undeletable, remaining, bytes, sessions },
+      ...{ copies, deleted, verifiedGone, undeletable },
+      ...{ remaining, unselected, waiting, bytes, sessions },
       seconds: Math.round(this.clock.monotonic() - started) / 1000,
       durability: sink.durabilityNote ?? sink.durability,
     }

@@ -6,12 +6,13 @@
 /** What QUIT removes on this host: only what was DELEd, or also what was RETRed (EXPIRE 0, Gmail); unknown counts as the latter. */
 export type QuitRemoves = 'deleted' | 'read' | 'unknown'
 
-type NumberState = 'reading' | 'durable' | 'unresolved'
+type NumberState = 'reading' | 'durable' | 'staying' | 'unresolved'
 
 export class Gate {
   readonly #states = new Map<number, NumberState>()
   #pending = 0
   #unresolved = 0
+  #staying = 0
 
   /** RETR is about to be issued for this number. */
   reading(n: number): void {
@@ -30,6 +31,13 @@ export class Gate {
     if (this.#close(n)) this.#states.set(n, 'durable')
   }
 
+  /** Durable as well, and to stay on the server for now. */
+  staying(n: number): void {
+    if (!this.#close(n)) return
+    this.#states.set(n, 'staying')
+    this.#staying += 1
+  }
+
   /** It was read, or may have been, and is not durable: kept, short, refused, failed. */
   unresolved(n: number): void {
     if (!this.#close(n)) return
@@ -46,6 +54,11 @@ export class Gate {
     return this.#states.size
   }
 
+  /** Numbers that are durable and stay. */
+  get stays(): number {
+    return this.#staying
+  }
+
   get spoilt(): boolean {
     return this.#unresolved > 0
   }
@@ -58,13 +71,13 @@ export class Gate {
   }
 
   /**
-   * May QUIT be sent? Where it removes what was read, only when every number read is durable and, when mail is to
-   * stay on the server, only when nothing was read.
+   * May QUIT be sent? Where it removes what was read, only when every number read is durable and none of them is to stay;
+   * without deletion all are.
    */
   mayQuit(removes: QuitRemoves, deletion: boolean): boolean {
     if (this.#pending > 0) return false
     if (removes === 'deleted') return true
-    return deletion ? this.#unresolved === 0 : this.#states.size === 0
+    return deletion ? this.#unresolved + this.#staying === 0 : this.#states.size === 0
   }
 
   #close(n: number): boolean {

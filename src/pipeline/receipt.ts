@@ -3,7 +3,7 @@
  */
 import { EXIT, MaildrainError } from '../errors.ts'
 
-/** All counts are messages but `deleted`, `verifiedGone`, `undeletable`, `remaining` and `copies`, which are message-numbers. */
+/** All counts are messages but `deleted`, `verifiedGone`, `undeletable`, `remaining`, `unselected`, `waiting` and `copies`, which are message-numbers. */
 export interface Receipt {
   readonly mailbox: string
   readonly destination: string
@@ -31,6 +31,10 @@ export interface Receipt {
   readonly undeletable: number
   /** Numbers that the last complete look still showed. */
   readonly remaining: number
+  /** Of `remaining`: not asked for, so neither read nor seen; outside the sum. */
+  readonly unselected: number
+  /** Of `remaining`: delivered, and deleted by a later run when their time has come. */
+  readonly waiting: number
   /** Raw octets delivered by this run. */
   readonly bytes: number
   readonly sessions: number

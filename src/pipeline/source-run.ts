@@ -4,6 +4,7 @@
  * middle only.
  */
 import { createHash } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import { type Duplex, type Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Clock } from '../clock.ts'
@@ -62,6 +63,8 @@ export class SourceRun {
 
   constructor(options: SourceRunOptions) {
     this.#options = options
+    // Every commit listens while it waits; messages that are back on the server are committed one by one.
+    setMaxListeners(0, this.#abort.signal)
     const { maxMessageBytes } = options.tuning
     this.#maxMessageBytes = Math.min(
       maxMessageBytes,

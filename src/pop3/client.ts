@@ -60,6 +60,8 @@ export interface RetrOptions {
 }
 
 export interface TopOptions {
+  /** Octets that are reckoned with in the window of what is in flight; 64 KiB unless given. */
+  readonly octets?: number
   /** As for RETR. */
   readonly onData: (chunk: Buffer) => void
 }
@@ -274,7 +276,8 @@ export class Pop3Client {
 
   /** Headers, the empty line, and `lines` lines of the body (RFC 1939 section 7); some servers send more. */
   async top(n: number, lines: number, options: TopOptions): Promise<{ octets: number }> {
-    return this.#content(() => numbered('TOP', n, lines), TOP_OCTETS, options.onData)
+    const { octets = TOP_OCTETS, onData } = options
+    return this.#content(() => numbered('TOP', n, lines), octets, onData)
   }
 
   /** Marks for deletion at QUIT. With the first one reading is over: only DELE, NOOP and QUIT are accepted from then on (G9). */

@@ -70,6 +70,10 @@ export interface SourceReport {
   readonly verifiedGone: number
   readonly undeletable: number
   readonly remaining: number
+  /** Of `remaining`: numbers that were not asked for. */
+  readonly unselected: number
+  /** Of `remaining`: numbers that are delivered, and are deleted by a later run when their time has come. */
+  readonly waiting: number
   readonly bytes: number
   readonly sessions: number
 }
@@ -78,6 +82,11 @@ export interface Source {
   readonly name: string
   /** Mailbox id (src/identity.ts). */
   readonly mailbox: string
+  /**
+   * Called once, before anything is opened.
+   * @throws ConfigError when the source's options do not go with deletion, or without it
+   */
+  checkDeletion?(deletion: boolean): void
   /**
    * Starts reading; called again when the stream is closed, for another look at the mailbox. The stream's end says only that
    * the source has nothing more to say, and it is closed when nothing of this reading goes on any more; `report` says what

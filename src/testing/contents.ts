@@ -58,7 +58,7 @@ export class Contents {
   }
 
   top(argument: string): Reply {
-    const { core, session, wire } = this.#state
+    const { core, session, wire, end } = this.#state
     const { switches } = core
     if (switches.of(switches.now.noTop, session) === true) return '-ERR Unknown command.'
     const [number, count, ...more] = argument.split(' ')
@@ -71,6 +71,11 @@ export class Contents {
     const top = form === 'whole' && lines === 0 ? found.raw : topOf(found.raw, lines)
     const sent = form === 'cut' ? top.subarray(0, TOP_OCTETS) : top
     wire.status('+OK')
+    const ends = switches.now.cutMessages?.(found.index, session)
+    if (ends !== undefined) {
+      this.#send(sent.subarray(0, ends))
+      return end()
+    }
     this.#send(sent, form === 'unstuffed' ? 'none' : undefined)
     this.#end(sent)
     return null

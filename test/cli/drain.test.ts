@@ -8,7 +8,7 @@ import {
   startPop3Server,
 } from '../../src/testing/index.ts'
 import { certificateFor, messagesIn, newDirectory, noOpenssl, runCli } from '../support/cli.ts'
-import { smallMailbox } from '../support/drains.ts'
+import { smallMailbox, smallMessage } from '../support/drains.ts'
 
 let server: Pop3Server
 afterEach(() => server.close())
@@ -139,4 +139,40 @@ describe('maildrain drain', () => {
       }
     },
   )
+})
+describe('maildrain drain: a part of the mail, and what stays', () => {
+  const drain = async (...flags: string[]) => {
+    const { code, stdout, stderr } = await runCli([
+      'drain',
+      '--from',
+      server.url,
+      ...flags,
+      '--json',
+    ])
+    return { code, stderr, receipt: code === 2 ? undefined : (JSON.parse(stdout) as Receipt) }
+  }
+
+  it('takes what is asked for, and leaves what was delivered for its time', async () => {
+    await serve(12)
+    const to = ['--to', `sqlite:${join(newDirectory(), 'mail.db')}`]
+    const part = await drain(...to, '--keep', '--max-bytes', String(smallMessage(3).octets))
+    expect(part.receipt).toMatchObject({ delivered: 10, unselected: 2, remaining: 12 })
+    const after = await drain(...to, '--delete-after', '30d', '--compare', 'headers')
+    expect(after.receipt).toMatchObject({ delivered: 2, alreadyDelivered: 10, waiting: 12 })
+    expect(after.code).toBe(0)
+    const accepted = await drain(...to, '--accept-server-disposal', '--retry-kept')
+    expect(accepted.receipt).toMatchObject({ alreadyDelivered: 12, deleted: 0 })
+  })
+
+  it.each([
+    [['--keep', '--delete'], '--keep and --delete exclude each other'],
+    [['--newest', '1', '--oldest', '2'], 'give either newest or oldest'],
+    [['--since', 'yesterday'], 'since'],
+    [['--delete-after', '30'], '--delete-after is not valid'],
+  ])('%j: %s', async (flags, message) => {
+    await serve(1)
+    const { code, stderr } = await drain('--to', `sqlite:${join(newDirectory(), 'm.db')}`, ...flags)
+    expect([code, server.sessions]).toEqual([2, 0])
+    expect(stderr).toContain(message)
+  })
 })

@@ -12,6 +12,8 @@ const receipt: Receipt = {
     deleted: 1998,
     verifiedGone: 1998,
     undeletable: 0,
+    unselected: 0,
+    waiting: 0,
     remaining: 2,
     bytes: 110_000_000,
     sessions: 3,

@@ -56,6 +56,20 @@ describe('the gate', () => {
     expect(read.mayQuit('deleted', false)).toBe(true)
     expect(new Gate().mayQuit('read', false)).toBe(true)
   })
+
+  it('G2: where QUIT removes what was read, a number that is durable and to stay forbids it, and is never deletable', () => {
+    const gate = new Gate()
+    gate.reading(1)
+    gate.reading(2)
+    gate.durable(1)
+    expect(gate.mayQuit('read', true)).toBe(false)
+    gate.staying(2)
+    expect(gate.mayQuit('read', true)).toBe(false)
+    expect(gate.mayQuit('unknown', true)).toBe(false)
+    expect(gate.mayQuit('deleted', true)).toBe(true)
+    expect(gate.deletable()).toEqual([1])
+    expect([gate.stays, gate.spoilt]).toEqual([1, false])
+  })
 })
 
 describe('a RETR that was taken back before it was sent', () => {

@@ -301,7 +301,15 @@ describe('the end of a drain', () => {
             ...{ seen: 0, delivered: 0, alreadyDelivered: 0, filtered: 0 },
             ...{ deadLettered: 0, kept: 0, vanished: 0 },
           },
-          ...{ copies: 0, deleted, verifiedGone: 0, undeletable: 0, remaining: 0 },
+          ...{
+            copies: 0,
+            deleted,
+            verifiedGone: 0,
+            undeletable: 0,
+            unselected: 0,
+            waiting: 0,
+            remaining: 0,
+          },
           ...{ bytes: 0, sessions: 1 },
         }),
       }

@@ -1,5 +1,10 @@
 import { BatchError, type MaildrainError } from '../../src/errors.ts'
-import { type Ledger, type LedgerEntry, type Standing, saysDurable } from '../../src/ledger/ledger.ts'
+import {
+  type Ledger,
+  type LedgerEntry,
+  type Standing,
+  saysDurable,
+} from '../../src/ledger/ledger.ts'
 import type { Batch, Durability, Sink, SinkRecord } from '../../src/sinks/sink.ts'
 
 /** A ledger in memory, with the same answers as the real ones. */

@@ -1,9 +1,11 @@
 /** A drain of a mailbox whose every message is known by its SHA-256, and what became of each of them. */
 import { createHash } from 'node:crypto'
+import type { Clock } from '../../src/clock.ts'
 import { MaildrainError } from '../../src/errors.ts'
 import type { Receipt } from '../../src/pipeline/receipt.ts'
 import type { Pop3SourceOptions } from '../../src/sources/pop3/index.ts'
 import {
+  type Behaviour,
   type Mailbox,
   type MailboxMessage,
   type Pop3Server,
@@ -29,7 +31,8 @@ const BODIES = [
 ] as const
 
 function knownMessage(index: number): MailboxMessage {
-  const head = `From: a@example.org\r\nSubject: number ${index}\r\n\r\n`
+  const received = `Received: from a by b; Thu, 1 Jan 2026 00:00:${10 + (index % 50)} +0000\r\n`
+  const head = `${index % 3 === 0 ? '' : received}From: a@example.org\r\nSubject: number ${index}\r\n\r\n`
   const raw = Buffer.from(`${head}${BODIES[index % BODIES.length] ?? ''}`, 'latin1')
   return { uidl: `uid-${index}`, octets: raw.length, read: () => raw }
 }
@@ -53,7 +56,7 @@ export interface Proof {
   readonly foreign: number
   /** Removed or hidden before they were at the destination. */
   readonly premature: number[]
-  /** Still shown by the server. */
+  /** Still shown by the server, and not to stay. */
   readonly left: number[]
   /** Of the last run: its receipt, or the code of its error; `hang`: it had to be stopped. */
   readonly receipt: Receipt | undefined
@@ -66,6 +69,12 @@ export interface ProvenDrain extends Partial<Omit<Pop3ServerOptions, 'mailbox' |
   readonly messages?: number
   readonly crash?: Crash | undefined
   readonly source?: Partial<Pop3SourceOptions>
+  /** All mail was delivered and kept by an earlier run: what dies and what is proven is the run after it. */
+  readonly keptBefore?: boolean
+  /** Of the runs after it. */
+  readonly clock?: Clock
+  /** Mail that has come since that earlier run: it is to stay on the server, whatever else is deleted. */
+  readonly fresh?: number
   /** Called when the first run begins. */
   readonly meanwhile?: (server: Pop3Server) => void
 }
@@ -81,24 +90,33 @@ const HANG_MS = 30_000
 
 /** Drains with deletion, once more after the crash if there is one, and looks at every message. */
 export async function proveDrain(options: ProvenDrain = {}): Promise<Proof> {
-  const { messages = 24, crash, source, meanwhile, ...serverOptions } = options
+  const { messages = 24, crash, source, keptBefore, fresh = 0, clock, meanwhile } = options
+  const { behaviour = {}, ...serverOptions } = serverOptionsOf(options)
   const mailbox = knownMailbox(messages)
-  const hashes = Array.from({ length: messages }, (_, i) => sha256(mailbox.message(i).read()))
+  const known = Array.from({ length: messages + fresh }, (_, i) => mailbox.message(i))
+  const hashes = known.map((message) => sha256(message.read()))
   const sink = new MemorySink()
   const premature: number[] = []
   const server = await startPop3Server({
     ...serverOptions,
     mailbox,
+    behaviour: keptBefore === true ? uidlsOf(behaviour) : behaviour,
     onEvent: ({ kind, index }) => {
       if ((kind !== 'expunge' && kind !== 'hide') || index === null) return
       const hash = hashes[index]
-      if (!sink.records.some(({ value }) => value.sha256 === hash)) premature.push(index)
+      if (index >= messages) premature.push(index)
+      else if (!sink.records.some(({ value }) => value.sha256 === hash)) premature.push(index)
     },
   })
   try {
+    if (keptBefore === true) {
+      await keepAll(server, sink)
+      server.setBehaviour(behaviour)
+      for (const message of known.slice(messages)) server.add(message)
+    }
     meanwhile?.(server)
-    if (crash !== undefined) await crashingRun(server, sink, crash, source)
-    const { receipt, stopped } = await run(server, sink, source)
+    if (crash !== undefined) await crashingRun(server, sink, crash, { source, clock })
+    const { receipt, stopped } = await run(server, sink, { source, clock })
     // UPDATE may come late.
     await new Promise((resolve) => setTimeout(resolve, 40))
     const visible = new Set(server.visibleIndexes())
@@ -109,18 +127,48 @@ export async function proveDrain(options: ProvenDrain = {}): Promise<Proof> {
       lost: all.filter((i) => times(i) === 0 && !visible.has(i)),
       doubled: all.filter((i) => times(i) > 1),
       foreign: stored.filter((hash) => !hashes.includes(hash)).length,
-      ...{ premature, left: [...visible], receipt, stopped, server, sink },
+      ...{
+        premature,
+        left: [...visible].filter((i) => i < messages),
+        receipt,
+        stopped,
+        server,
+        sink,
+      },
     }
   } finally {
     await server.close()
   }
 }
 
+/** That much of the behaviour holds from the beginning: else all mail would be new. */
+const uidlsOf = ({ uidlOf }: Behaviour): Behaviour => (uidlOf === undefined ? {} : { uidlOf })
+
+interface RunOptions {
+  readonly source: Partial<Pop3SourceOptions> | undefined
+  readonly clock: Clock | undefined
+}
+
+const serverOptionsOf = ({
+  capabilities = {},
+  behaviour = {},
+}: ProvenDrain): Pick<Pop3ServerOptions, 'capabilities' | 'behaviour'> => ({
+  ...{ capabilities, behaviour },
+})
+
+/** On a host whose TOP is believed from then on; entries of the same millisecond would be of the run that follows. */
+async function keepAll(server: Pop3Server, sink: MemorySink): Promise<void> {
+  await drainInto(server, sink, { deletion: 'keep', source: SHORT })
+  const notes = JSON.parse(sink.ledger.host ?? '{}') as object
+  sink.ledger.host = JSON.stringify({ ...notes, headers: { agreed: 32, differ: false } })
+  await new Promise((resolve) => setTimeout(resolve, 2))
+}
+
 async function crashingRun(
   server: Pop3Server,
   sink: MemorySink,
   crash: Crash,
-  source: Partial<Pop3SourceOptions> | undefined,
+  options: RunOptions,
 ): Promise<void> {
   const abort = new AbortController()
   let writes = 0
@@ -138,7 +186,7 @@ async function crashingRun(
   sink.afterWrite = () => {
     if (crash.when === 'after' && writes === crash.write) die()
   }
-  await run(server, sink, source, abort)
+  await run(server, sink, options, abort)
   sink.beforeWrite = () => undefined
   sink.afterWrite = () => undefined
 }
@@ -146,7 +194,7 @@ async function crashingRun(
 async function run(
   server: Pop3Server,
   sink: MemorySink,
-  source: Partial<Pop3SourceOptions> | undefined,
+  { source, clock }: RunOptions,
   abort = new AbortController(),
 ): Promise<Pick<Proof, 'receipt' | 'stopped'>> {
   const hung = { yet: false }
@@ -157,6 +205,7 @@ async function run(
   try {
     const receipt = await drainInto(server, sink, {
       ...{ source: { ...SHORT, ...source }, signal: abort.signal, batchMaxMessages: 5 },
+      ...(clock === undefined ? {} : { clock }),
       lingerMs: 1,
     })
     return { receipt, stopped: undefined }

@@ -41,7 +41,7 @@ async function revive(context: SourceContext, message: RawMessage): Promise<void
   const entry = context.ledger.get(message.key)
   if (entry?.state !== 'gone' || !saysDurable(entry)) return
   const state = entry.was ?? 'delivered'
-  await context.commit([{ ...entry, state, was: null, goneAt: null, at: context.clock.now() }])
+  await context.commit([{ ...entry, state, was: null, goneAt: null }])
 }
 
 /** A transform failed: left on the server, tried again by the next run. */

@@ -2,22 +2,16 @@
  * Collects the bytes of one message within its credit (G8, G10). What outgrows the limit is read on and discarded to its
  * end, so that the next reply stays in step.
  */
-import { createHash } from 'node:crypto'
+import { messageKey } from '../../identity.ts'
+import type { RawMessage } from '../../message.ts'
 import type { ByteBudget } from '../source.ts'
+import type { WorkItem } from './work.ts'
+import { headerDigest, sha256 } from './header-block.ts'
 
 export interface Collected {
   readonly raw: Buffer
   readonly sha256: string
   readonly headerSha256: string
-}
-
-const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
-
-/** SHA-256 of the header block with the empty line that ends it; of everything where there is no empty line. */
-function headerDigest(raw: Buffer): string {
-  if (raw.subarray(0, 2).toString('latin1') === '\r\n') return sha256(raw.subarray(0, 2))
-  const end = raw.indexOf('\r\n\r\n')
-  return sha256(end < 0 ? raw : raw.subarray(0, end + 4))
 }
 
 export class Collector {
@@ -80,5 +74,19 @@ export class Collector {
     const grown = Buffer.allocUnsafeSlow(size)
     this.#buffer.copy(grown, 0, 0, this.#octets)
     this.#buffer = grown
+  }
+}
+
+/** The message whose bytes were collected whole. */
+export function messageOf(
+  { uidl, listedOctets }: WorkItem,
+  collector: Collector,
+  { mailbox, fetchedAt }: Pick<RawMessage, 'mailbox' | 'fetchedAt'>,
+): RawMessage {
+  const { raw, sha256, headerSha256 } = collector.finish()
+  const key = messageKey(mailbox, uidl, sha256)
+  return {
+    ...{ mailbox, uidl, listedOctets, octets: raw.length },
+    ...{ sha256, headerSha256, key, raw, fetchedAt },
   }
 }

@@ -3,11 +3,13 @@
  * whether it is for known messages only.
  */
 import type { Clock } from '../../clock.ts'
+import type { QuitRemoves } from '../../pipeline/gate.ts'
 import type { Pop3Client } from '../../pop3/index.ts'
 import type { SourceContext } from '../source.ts'
 import type { Connector } from './connect.ts'
 import { Deletions } from './deletions.ts'
-import type { Host } from './host.ts'
+import { Due } from './due.ts'
+import { type Host, quitRemoves } from './host.ts'
 import { Keeper } from './keeper.ts'
 import type { ResolvedPop3SourceOptions } from './options.ts'
 import {
@@ -19,7 +21,9 @@ import {
   restorePlanner,
 } from './planner/planner.ts'
 import { RunState } from './run-state.ts'
-import type { Push } from './session.ts'
+import type { Push } from './session-options.ts'
+import { Selection } from './selection.ts'
+import { USUAL_OCTETS } from './tops.ts'
 import { type WorkItem, WorkPlan } from './work.ts'
 
 /** Deletions in doubt after which a complete look is due: 24 octets of memory each. */
@@ -63,6 +67,11 @@ export class Course implements CourseParts {
   readonly state: RunState
   readonly keeper: Keeper
   readonly deletions: Deletions
+  /** When what is delivered may be deleted. */
+  readonly due: Due
+  /** Of the mail that is wanted; undefined where all is. */
+  readonly selection: Selection | undefined
+  readonly #warned = new Set<string>()
   #planner: PlannerState
   /** The next session is for what the ledger knows: after one that was lost or spoilt. */
   knownOnly = false
@@ -99,6 +108,14 @@ export class Course implements CourseParts {
     this.state = new RunState(context)
     this.keeper = new Keeper(context, this.state)
     this.deletions = new Deletions(context, this.state, this.keeper, options.lookDelaysMs)
+    const { deleteAfterMs } = options
+    this.due = new Due(
+      context.ledger,
+      deleteAfterMs === undefined ? Infinity : context.clock.now() - deleteAfterMs,
+    )
+    this.selection = Selection.of({
+      ...{ ...options, mailbox, context, host, progressed: () => connector.progressed() },
+    })
     this.#planner = restorePlanner(host.planner)
     // What earlier runs have deleted or left, only a complete look can judge; what stays may be known by its number.
     this.lookDue = options.listing === 'full' || (context.deletion && context.ledger.size > 0)
@@ -110,6 +127,28 @@ export class Course implements CourseParts {
 
   get deleting(): boolean {
     return this.context.deletion && !this.deletions.stopped
+  }
+
+  /** QUIT may dispose of what was read and is durable. */
+  get disposes(): boolean {
+    return this.options.acceptServerDisposal && !this.context.deletion
+  }
+
+  /** What QUIT removes in this session. */
+  removes({ capabilities }: Pop3Client): QuitRemoves {
+    return quitRemoves(capabilities.expireDays, this.options.quitDeletes, this.host.quit)
+  }
+
+  /** Once a run. */
+  warn(message: string): void {
+    if (this.#warned.has(message)) return
+    this.#warned.add(message)
+    this.context.log.warn({ mailbox: this.mailbox }, message)
+  }
+
+  /** Known messages are compared by their headers, for now. */
+  get comparesHeaders(): boolean {
+    return this.options.compare === 'headers' && this.deleting && this.host.headers !== 'no'
   }
 
   planSession(opened: Omit<Opened, 'plan' | 'client' | 'at'>): SessionPlan {
@@ -130,8 +169,14 @@ export class Course implements CourseParts {
     const { context } = this
     return new WorkPlan({
       ...{ ledger: context.ledger, deleting: this.deleting, knownOnly: this.knownOnly },
+      ...{ due: this.due, retryKept: this.options.retryKept },
       ...{ maxMessageBytes: context.maxMessageBytes, fingerprint: context.fingerprint },
       ...{ runStart: this.runStart, limit: { messages, octets }, random: context.random },
+      octetsOf: ({ known, listedOctets }) =>
+        known && this.host.headers === 'alone' && this.comparesHeaders
+          ? Math.min(listedOctets, USUAL_OCTETS)
+          : listedOctets,
+      selects: (n, uidl, listedOctets) => this.selection?.selects(n, uidl, listedOctets) ?? true,
       setAside: (uidl, listedOctets) => this.state.isSuspect(uidl, listedOctets),
       skipped: (skipped) => this.keeper.skipped(skipped),
     })
@@ -146,6 +191,8 @@ export class Course implements CourseParts {
   /** Windows cost round trips of commands in flight; one at a time, 300 messages 5 ms away took 5.1 s and not 1.8. */
   seesWindows(client: Pop3Client): boolean {
     const { listing } = this.host
+    // Where some mail is to be left alone, only a complete look tells that the rest is done.
+    if (this.selection !== undefined || this.due.waits) return false
     if (this.lookDue || !listing.list || !listing.uidl || !client.pipelining) return false
     return this.state.inDoubt.size < MAX_IN_DOUBT
   }

@@ -5,46 +5,50 @@
  */
 import { Pop3ProtocolError } from '../../errors.ts'
 import { BOUND_ONE_BY_ONE } from './host.ts'
-import type { WorkItem } from './work.ts'
+
+/** What an answer about a single message can be held against. */
+export interface Numbered {
+  readonly n: number
+}
 
 /** After the first messages of a host one echo binds so many; an echo is some 40 octets. */
 const EVERY = 16
 
-export interface EchoOptions {
+export interface EchoOptions<Item extends Numbered> {
   /** Is the server still speaking of this message? Undefined when it refuses to say; rejects when the session is over. */
-  readonly ask: (item: WorkItem) => Promise<boolean | undefined>
+  readonly ask: (item: Item) => Promise<boolean | undefined>
   /** Messages bound on this host so far, over all sessions; counted on here. */
   readonly host: { bound: number; doubtful: boolean }
   readonly fail: (error: unknown) => void
   /** Replies came apart at this message, or not long before it. */
-  readonly blame: (item: WorkItem) => void
+  readonly blame: (item: Item) => void
 }
 
-interface Issued {
-  readonly item: WorkItem
+interface Issued<Item extends Numbered> {
+  readonly item: Item
   readonly handled: Promise<void>
 }
 
-interface Held {
+interface Held<Item extends Numbered> {
   readonly ticket: number
-  readonly item: WorkItem
+  readonly item: Item
   readonly release: () => void
   readonly discard: () => void
 }
 
-export class Echo {
-  readonly #options: EchoOptions
+export class Echo<Item extends Numbered> {
+  readonly #options: EchoOptions<Item>
   /** Bound on this host by earlier sessions. */
   readonly #before: number
-  #held: Held[] = []
+  #held: Held<Item>[] = []
   #issued = 0
   /** RETRs issued since the last echo. */
   #unasked = 0
-  #last: Issued | undefined
+  #last: Issued<Item> | undefined
   #discarded = false
   #settling: Promise<unknown> = Promise.resolve()
 
-  constructor(options: EchoOptions) {
+  constructor(options: EchoOptions<Item>) {
     this.#options = options
     this.#before = options.host.bound
   }
@@ -55,11 +59,11 @@ export class Echo {
   }
 
   /**
-   * The RETR of this item has been handed to the client, and nothing after it.
+   * The RETR or TOP of this item has been handed to the client, and nothing after it.
    * @param handled resolves when its reply was read and `hold` called, if it is to be
    * @returns the ticket for `hold`
    */
-  issued(item: WorkItem, handled: Promise<void>): number {
+  issued(item: Item, handled: Promise<void>): number {
     const { host } = this.#options
     this.#issued += 1
     this.#last = { item, handled }
@@ -75,7 +79,7 @@ export class Echo {
   }
 
   /** The message came: `release` is called once it is bound, `discard` when the session ends before. */
-  hold(held: Held): void {
+  hold(held: Held<Item>): void {
     if (this.#discarded) held.discard()
     else this.#held.push(held)
   }
@@ -86,7 +90,7 @@ export class Echo {
     for (const { discard } of this.#held.splice(0)) discard()
   }
 
-  #ask({ item, handled }: Issued): void {
+  #ask({ item, handled }: Issued<Item>): void {
     const upTo = this.#issued
     this.#unasked = 0
     const answer = this.#options.ask(item)
@@ -104,7 +108,7 @@ export class Echo {
       })
   }
 
-  async #settle(item: WorkItem, matched: boolean | undefined, upTo: number): Promise<void> {
+  async #settle(item: Item, matched: boolean | undefined, upTo: number): Promise<void> {
     let answer = matched
     // A message that is gone by now answers for nothing; any other that came before serves as well.
     for (const other of this.#upTo(upTo).toReversed())
@@ -116,12 +120,12 @@ export class Echo {
     for (const { release, discard } of settled) (answer === true ? release : discard)()
   }
 
-  #upTo(ticket: number): Held[] {
+  #upTo(ticket: number): Held<Item>[] {
     return this.#held.filter((held) => held.ticket <= ticket)
   }
 }
 
-const outOfStep = ({ n }: WorkItem): Pop3ProtocolError =>
+const outOfStep = ({ n }: Numbered): Pop3ProtocolError =>
   new Pop3ProtocolError(
     'MAILDRAIN_POP3_DESYNC',
     `the server no longer says of message ${n} what its listing said: replies may belong to other messages, so nothing of them is kept; maildrain reconnects without pipelining`,

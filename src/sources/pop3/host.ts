@@ -17,6 +17,14 @@ const MAY_DIFFER = 0.02
 /** So many messages of a host are bound to their number one by one. */
 export const BOUND_ONE_BY_ONE = 32
 
+/** So many header blocks are held against those of the whole messages before one counts by itself. */
+export const HEADERS_BOTH_WAYS = 32
+
+/** After so many refusals and no answer the server is taken to have no TOP. */
+const MAX_TOP_REFUSALS = 3
+
+const UNHELD = { agreed: 0, differ: false }
+
 const notes = z.strictObject({
   /** Wall clock, ms since 1970 UTC. */
   at: z.number(),
@@ -28,6 +36,10 @@ const notes = z.strictObject({
   sizes: z.strictObject({ seen: z.number(), longer: z.number(), shorter: z.number() }),
   /** What QUIT was seen to remove. */
   quit: z.enum(['unknown', 'deleted', 'read']).default('unknown'),
+  /** A unique-id was seen to stand for several messages, at once or one after the other. */
+  uidlsRepeat: z.boolean().default(false),
+  /** Header blocks by TOP that were held against those of whole messages, up to a number; and whether one was another. */
+  headers: z.strictObject({ agreed: z.number(), differ: z.boolean() }).default(UNHELD),
   /** Wall clock when a complete listing was last gone through, ms since 1970 UTC; 0 = never. */
   listedAt: z.number().default(0),
   /** What the session planner has learned. */
@@ -39,7 +51,7 @@ type Notes = z.output<typeof notes>
 const NOTHING: Notes = {
   ...{ at: 0, pipelining: true, bound: 0 },
   sizes: { seen: 0, longer: 0, shorter: 0 },
-  ...{ quit: 'unknown', listedAt: 0, planner: undefined },
+  ...{ quit: 'unknown', uidlsRepeat: false, headers: UNHELD, listedAt: 0, planner: undefined },
 }
 
 /** After so long a mailbox that keeps its mail is listed in full again, ms. */
@@ -54,6 +66,8 @@ export class Host {
   listing: NumberedListing = { list: false, uidl: false }
   #probed = false
   #answersCapa = true
+  #answersTop = false
+  #topRefusals = 0
 
   /**
    * @param stored what `changes` gave in an earlier run; what cannot be read is observed anew
@@ -103,6 +117,40 @@ export class Host {
   /** What QUIT did with a message that was read and not deleted. */
   quitSeen(removes: 'deleted' | 'read'): void {
     this.#notes = { ...this.#notes, quit: removes }
+  }
+
+  /** A unique-id stands for several messages: a message under a known one may be any other. */
+  uidlRepeats(): void {
+    this.#notes = { ...this.#notes, uidlsRepeat: true }
+  }
+
+  /** TOP was answered in this run: a refusal is about a message, not about the command. */
+  get answersTop(): boolean {
+    return this.#answersTop
+  }
+
+  /** As far as this run can tell. */
+  get hasNoTop(): boolean {
+    return !this.#answersTop && this.#topRefusals >= MAX_TOP_REFUSALS
+  }
+
+  topAnswered(accepted: boolean): void {
+    this.#answersTop ||= accepted
+    if (!accepted) this.#topRefusals += 1
+  }
+
+  /** A header block by TOP was held against that of the whole message. */
+  headersHeld(equal: boolean): void {
+    const { agreed, differ } = this.#notes.headers
+    const counted = equal && agreed < HEADERS_BOTH_WAYS ? agreed + 1 : agreed
+    this.#notes = { ...this.#notes, headers: { agreed: counted, differ: differ || !equal } }
+  }
+
+  /** May messages be compared by TOP here: by TOP alone, or both ways, until so many have agreed? */
+  get headers(): 'no' | 'both ways' | 'alone' {
+    const { uidlsRepeat, headers } = this.#notes
+    if (uidlsRepeat || headers.differ || this.hasNoTop) return 'no'
+    return headers.agreed < HEADERS_BOTH_WAYS ? 'both ways' : 'alone'
   }
 
   /** Everything was listed not long ago: until then samples are enough to know what is old. */
@@ -184,7 +232,9 @@ function read(stored: string | null, now: number): Notes {
   if (stored === null) return NOTHING
   try {
     const parsed = notes.parse(JSON.parse(stored))
-    return now - parsed.at > BELIEVED_MS ? NOTHING : parsed
+    // What unique-ids are worth does not get better with time.
+    const { uidlsRepeat } = parsed
+    return now - parsed.at > BELIEVED_MS ? { ...NOTHING, uidlsRepeat } : parsed
   } catch {
     return NOTHING
   }

@@ -16,6 +16,8 @@ const FORGET_CHUNK = 1000
 export class Keeper {
   readonly #context: SourceContext
   readonly #state: RunState
+  /** Keys of entries that say gone, and are listed. */
+  readonly #back: string[] = []
 
   constructor(context: SourceContext, state: RunState) {
     this.#context = context
@@ -30,13 +32,20 @@ export class Keeper {
       await this.#context.commit([], keys.slice(i, i + FORGET_CHUNK))
   }
 
-  /** Keeps what is over the limit. */
+  /** Keeps what is over the limit; what was stepped over and had been gone is back. */
   async settlePlan(plan: WorkPlan): Promise<void> {
+    const back = this.#back.splice(0).flatMap((key) => this.#context.ledger.get(key) ?? [])
+    const revived = back.flatMap((entry): LedgerEntry[] =>
+      entry.was === null ? [] : [{ ...entry, state: entry.was, was: null, goneAt: null }],
+    )
+    if (revived.length > 0) await this.#context.commit(revived)
     for (const oversize of plan.oversize.splice(0)) await this.#keepOversize(oversize)
   }
 
   /** Counts what is stepped over, unless it was counted with all that stands of earlier runs. */
   skipped({ entry, why }: Skipped): void {
+    // Else it would be forgotten in a day, and be delivered once more.
+    if (entry.state === 'gone') this.#back.push(entry.key)
     if (this.#state.standingBefore !== undefined && entry.at < this.#state.standingBefore) return
     const { key, listedOctets } = entry
     this.#state.count(

@@ -12,12 +12,16 @@ import { work } from './work-session.ts'
 /** New mail found by closing looks is drained this many times; then it is `remaining`. */
 const MAX_NEW_MAIL_ROUNDS = 3
 
+const MUST_CLOSE: Judgement = { ...NOTHING_JUDGED, mustClose: true }
+
 interface Seen {
   readonly look: Look
   readonly plan: WorkPlan
   readonly hasUidl: boolean
   /** The listing named every message that STAT counted: only then absence from it proves anything. */
   readonly complete: boolean
+  /** Header blocks of mail that is to be left alone were read. */
+  readonly peeked: boolean
 }
 
 export async function lookAndWork(course: Course, opened: Opened): Promise<Next> {
@@ -34,18 +38,23 @@ export async function lookAndWork(course: Course, opened: Opened): Promise<Next>
   if (judged.lookAgainMs !== undefined) return lookAgain(course, opened, judged.lookAgainMs)
   await course.keeper.settlePlan(plan)
   reportPlan(course, plan)
-  const { items, retrying } = taskOf(plan, judged.givenUp)
+  const { items, retrying } = dueFirst(course, opened, { plan, ...taskOf(plan, judged.givenUp) })
   if (items.length === 0 && !complete) throw unlisted(course, opened, seen)
   if (items.length === 0 || onlyNewMail(course, plan, messages)) {
     await quitQuietly(client, course.context.log)
     return 'done'
   }
   course.widestView = Math.max(course.widestView, messages)
-  course.lookDue = course.options.listing === 'full' || plan.remaining === 0
+  course.lookDue = plan.remaining === 0 || looksAlways(course, items)
   return work(course, opened, {
     ...{ plan, items, retrying, hasUidl, look, complete, repeated: plan.repeated },
+    stays: course.due.waits && items.every(({ due }) => !due),
   })
 }
+
+/** Windows do not tell whether a unique-id stands for one number. */
+const looksAlways = ({ options, comparesHeaders }: Course, items: readonly WorkItem[]): boolean =>
+  options.listing === 'full' || (comparesHeaders && items.some(({ known }) => known))
 
 async function listAll(course: Course, opened: Opened): Promise<Seen & { named: number }> {
   const { client, messages } = opened
@@ -53,12 +62,19 @@ async function listAll(course: Course, opened: Opened): Promise<Seen & { named: 
   const look = new Look(context, state, !course.looked)
   const plan = course.workPlan(opened.plan)
   deletions.expect(messages)
+  await course.selection?.prepare(client, messages)
   const { hasUidl, named } = await list(client, messages, { look, plan, host })
-  if (!hasUidl && !context.deletion) throw keepNeedsUidl(mailbox)
-  return { look, plan, hasUidl, named, complete: named === messages }
+  const peeked = course.selection?.listed() ?? false
+  state.unselected = plan.unselected
+  state.waiting = plan.waiting
+  if (look.hasRepeated) host.uidlRepeats()
+  if (!hasUidl && (!context.deletion || course.due.waits)) throw keepNeedsUidl(mailbox)
+  return { look, plan, hasUidl, named, peeked, complete: named === messages }
 }
 
 async function judgeLook(course: Course, opened: Opened, seen: Seen): Promise<Judgement> {
+  // TOP is no RETR, but who knows what a server that removes what was read takes it for.
+  if (seen.peeked && course.removes(opened.client) !== 'deleted') return MUST_CLOSE
   if (!seen.complete) return NOTHING_JUDGED
   const { options, mailbox, deletions, keeper } = course
   judgeSpared(course, opened, seen)
@@ -88,11 +104,30 @@ async function lookAgain({ context }: Course, { client }: Opened, waitMs: number
   return 'again'
 }
 
+interface Items {
+  readonly items: readonly WorkItem[]
+  /** They are those that could not be read before, and nothing else. */
+  readonly retrying: boolean
+}
+
+/**
+ * Some of the mail is to stay: where QUIT may remove what was read, the session that deletes reads nothing else, and one that
+ * reads what is to stay cannot QUIT (G2).
+ */
+function dueFirst(
+  course: Course,
+  { client }: Opened,
+  { plan, ...task }: Items & { readonly plan: WorkPlan },
+): Items {
+  if (!course.due.waits || course.removes(client) === 'deleted') return task
+  const due = task.items.filter((item) => item.due)
+  if (due.length === 0) return task
+  plan.leftover += task.items.length - due.length
+  return { ...task, items: due }
+}
+
 /** The work of this session; messages that could not be read come last, in sessions of their own. */
-function taskOf(
-  plan: WorkPlan,
-  givenUp: ReadonlyMap<string, number>,
-): { readonly items: readonly WorkItem[]; readonly retrying: boolean } {
+function taskOf(plan: WorkPlan, givenUp: ReadonlyMap<string, number>): Items {
   const left = new Map(givenUp)
   // Further numbers under the unique-id of a message that was given up are other messages.
   const open = ({ uidl, known }: WorkItem): boolean => {

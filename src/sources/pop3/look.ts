@@ -39,6 +39,11 @@ export class Look {
     return this.#listed.of(uidl)
   }
 
+  /** Was any unique-id listed twice? */
+  get hasRepeated(): boolean {
+    return this.#listed.repeated.size > 0
+  }
+
   /** Of a complete listing, before `settle`: are all unique-ids new, and the messages the old ones? */
   async isReset(client: Pop3Client): Promise<ResetVerdict> {
     if (this.#reset === undefined) return 'no'
@@ -84,7 +89,7 @@ export class Look {
       .map((entry): LedgerEntry => ({
         ...entry,
         ...{ state: 'gone', was: entry.state === 'gone' ? entry.was : entry.state },
-        ...{ goneAt, at: goneAt },
+        goneAt,
       }))
     await this.#context.commit(changed)
     for (const { key } of entries) {

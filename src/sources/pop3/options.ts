@@ -1,5 +1,6 @@
 /** Options of the POP3 source: the client's, and how sessions are cut and retried. */
 import { z } from 'zod'
+import { ConfigError } from '../../errors.ts'
 import { pop3ClientOptions } from '../../pop3/index.ts'
 
 export const pop3SourceOptions = pop3ClientOptions.extend({
@@ -44,17 +45,74 @@ export const pop3SourceOptions = pop3ClientOptions.extend({
     .describe(
       'Is a message that comes shorter than LIST announced cut off? exact: yes. advisory: not if it comes twice alike. auto: exact, unless sizes of this server are seen to be wrong in both directions (Exchange).',
     ),
+  deleteAfterMs: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      'With deletion: milliseconds that a message stays on the server after it was delivered; it is deleted by a later run. At once unless given.',
+    ),
+  retryKept: z
+    .boolean()
+    .default(false)
+    .describe('Messages that earlier runs have kept are tried again, whatever decided it.'),
+  acceptServerDisposal: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Without deletion: QUIT is sent after mail was read, also where it removes, archives or hides what was read.',
+    ),
   quitDeletes: z
     .enum(['auto', 'yes', 'no'])
     .default('auto')
     .describe(
       'Does QUIT on this server remove what was only read? auto: yes unless the server says otherwise.',
     ),
+  compare: z
+    .enum(['full', 'headers'])
+    .default('full')
+    .describe(
+      'How a message that an earlier run delivered is compared before it is deleted. full: read once more, by SHA-256. headers: by octets and the SHA-256 of its header block (TOP), where the server is known to be reliable in both.',
+    ),
   onUidlReset: z
     .enum(['stop', 'continue'])
     .default('stop')
     .describe(
       'What to do when the server has given all mail new unique-ids: stop and say so, or take all of it for new mail.',
+    ),
+  newest: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      'Only so many of the messages that arrived last, of those in the mailbox when the run begins.',
+    ),
+  oldest: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      'Only so many of the messages that arrived first, of those in the mailbox when the run begins.',
+    ),
+  since: z
+    .string()
+    .regex(/^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d))?$/)
+    .refine((date) => !Number.isNaN(Date.parse(date)), 'there is no such date')
+    .optional()
+    .describe(
+      'Only messages written since this day (2026-01-31, from 0:00 UTC) or moment (2026-01-31T12:00Z), by their Date or else Received field.',
+    ),
+  minBytes: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('Only messages of at least so many octets, by LIST.'),
+  maxBytes: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      'Only messages of at most so many octets, by LIST; what is larger than maxMessageBytes is kept and counted, what is larger than this is left alone.',
     ),
   openPatienceMs: z
     .int()
@@ -86,3 +144,32 @@ export const pop3SourceOptions = pop3ClientOptions.extend({
 
 export interface Pop3SourceOptions extends z.input<typeof pop3SourceOptions> {}
 export type ResolvedPop3SourceOptions = z.output<typeof pop3SourceOptions>
+
+/** @throws ConfigError for options that exclude each other */
+export function checkSourceOptions({
+  newest,
+  oldest,
+  minBytes = 0,
+  maxBytes = Infinity,
+}: ResolvedPop3SourceOptions): void {
+  refuse(newest !== undefined && oldest !== undefined, 'give either newest or oldest')
+  refuse(minBytes > maxBytes, `no message has at least ${minBytes} and at most ${maxBytes} octets`)
+}
+
+/** @throws ConfigError for options that do not go with deletion, or without it */
+export function checkDeletion(
+  { auth, deleteAfterMs, acceptServerDisposal }: ResolvedPop3SourceOptions,
+  deletion: boolean,
+): void {
+  refuse(deleteAfterMs !== undefined && !deletion, 'deleteAfterMs goes with deletion')
+  refuse(acceptServerDisposal && deletion, 'acceptServerDisposal goes without deletion')
+  // What was popped is shown again for 30 days: it would be read, compared and deleted once more, session after session.
+  refuse(
+    deletion && /^recent:/i.test(auth.user),
+    `${auth.user} is Gmail's view of the last 30 days, which shows mail that other sessions have read: drain it without deletion, or delete as ${auth.user.slice('recent:'.length)}`,
+  )
+}
+
+function refuse(wrong: boolean, what: string): void {
+  if (wrong) throw new ConfigError('MAILDRAIN_CONFIG_INVALID', what)
+}

@@ -43,6 +43,10 @@ export class RunState {
   bytesDone = 0
   sessions = 0
   remaining = 0
+  /** Of these: numbers that were not asked for. */
+  unselected = 0
+  /** And those that are delivered and wait for their time. */
+  waiting = 0
   /** Numbers that the server refuses to delete, or shows after every QUIT. */
   undeletable = 0
   /** Entries older than this were counted by their number (`Tally.standing`); undefined while they were not. */

@@ -89,6 +89,8 @@ export class Pop3Run {
     await new Look(context, state, false).allGone()
     keeper.vanish(() => false)
     state.remaining = 0
+    state.unselected = 0
+    state.waiting = 0
     return 'done'
   }
 }

@@ -2,60 +2,40 @@
  * One POP3 session with its two phases (G9): reading, then deleting and QUIT, and no way back. The session owns the
  * socket; the stream of deliveries is a view of it.
  */
-import type { Timer } from '../../clock.ts'
 import { MaildrainError, Pop3ReplyError } from '../../errors.ts'
-import { messageKey } from '../../identity.ts'
 import type { RawMessage } from '../../message.ts'
 import type { Verdict } from '../../pipeline/delivery.ts'
-import { Gate, type QuitRemoves } from '../../pipeline/gate.ts'
-import type { Pop3Client } from '../../pop3/index.ts'
-import type { SourceContext } from '../source.ts'
+import { Gate } from '../../pipeline/gate.ts'
 import { answer } from './answer.ts'
-import { Collector } from './collector.ts'
+import { Collector, messageOf } from './collector.ts'
 import { Copies } from './copies.ts'
 import { Echo } from './echo.ts'
 import { Expunge, noteRefusal } from './expunge.ts'
-import type { Host } from './host.ts'
-import type { RunState } from './run-state.ts'
+import { HeaderComparison, type HeaderRules, isOther } from './header-comparison.ts'
+import { KeepAlive } from './keep-alive.ts'
+import type { Push, SessionOptions } from './session-options.ts'
+import { speaksOf } from './speaks-of.ts'
+import { Tops, type TopsOptions } from './tops.ts'
+import { withdrawWhenStopped } from './stop.ts'
 import type { WorkItem } from './work.ts'
-
-/** Hands a message to the pipeline; `settled` is called with its verdict. */
-export type Push = (message: RawMessage, settled: (verdict: Verdict) => void) => void
 
 /** RETRs handed to the client at once; it pipelines as many of them as its byte window allows. */
 const MAX_ISSUED = 256
-
-export interface SessionOptions {
-  readonly client: Pop3Client
-  readonly context: SourceContext
-  readonly state: RunState
-  readonly host: Host
-  readonly mailbox: string
-  readonly removes: QuitRemoves
-  readonly deleting: boolean
-  readonly sizes: 'auto' | 'exact' | 'advisory'
-  readonly keepAliveMs: number
-  /** One message at a time: for those that were short or unreadable before. */
-  readonly oneByOne: boolean
-  /** UIDLs listed more than once; `unknown` while the listing goes on: then any may be. */
-  readonly repeated: { has(uidl: string): boolean } | 'unknown'
-  /** Monotonic clock after which no further mail is asked for, ms. */
-  readonly until: number
-}
 
 export class Session {
   readonly #options: SessionOptions
   readonly #gate = new Gate()
   readonly #copies: Copies
-  readonly #echo: Echo
+  readonly #echo: Echo<WorkItem>
+  readonly #headers: HeaderComparison | undefined
   readonly #keys = new Map<number, { readonly key: string; readonly uidl: string | null }>()
   readonly #closed = new AbortController()
   readonly #signal: AbortSignal
+  readonly #keepAlive: KeepAlive
   #outstanding = 0
   #blocked = false
   #readingOver = false
   #wake: (() => void) | undefined
-  #keepAlive: Timer | undefined
   /** Messages whose reading ended, well or not. */
   reached = 0
   /** The message that was being read when the connection was lost. */
@@ -80,16 +60,20 @@ export class Session {
     this.#options = options
     this.#copies = new Copies(options.context, options.state.tally)
     this.#signal = AbortSignal.any([options.context.signal, this.#closed.signal])
-    this.#echo = new Echo({
-      ...{ host: options.host, ask: (item) => this.#speaksOf(item) },
-      // Where replies came apart: twice at the same message, and it is set aside.
-      blame: (item) => (this.stalledAt ??= item),
-      fail: (error) => this.#fail(error),
+    const { client, host, keepAliveMs: ms, context } = options
+    const signal = this.#signal
+    this.#keepAlive = new KeepAlive({
+      ...{ clock: context.clock, ms, signal, noop: () => this.#noop() },
     })
-    const { stopping } = options.context
-    const withdraw = () => options.client.withdrawRetrs(stopping.reason as MaildrainError)
-    stopping.addEventListener('abort', withdraw, { once: true, signal: this.#closed.signal })
-    options.client.onClose((error) => this.#closed.abort(error ?? disconnected()))
+    const binding = {
+      ask: (item: WorkItem) => speaksOf(client, host, item),
+      // Where replies came apart: twice at the same message, and it is set aside.
+      blame: (item: WorkItem) => void (this.stalledAt ??= item),
+    }
+    this.#echo = new Echo({ ...binding, host, fail: (error) => this.#fail(error) })
+    if (options.headers !== undefined) this.#headers = this.#comparison(options.headers, binding)
+    withdrawWhenStopped(client, context.stopping, this.#closed.signal)
+    client.onClose((error) => this.#closed.abort(error ?? disconnected()))
     this.#signal.addEventListener('abort', () => this.#ended(), { once: true })
   }
 
@@ -102,20 +86,28 @@ export class Session {
     return this.#gate.spoilt
   }
 
+  /** Numbers that are durable, and stay until their time has come. */
+  get staying(): number {
+    return this.#gate.stays
+  }
+
   /** Reads the items and resolves when each has its verdict. Rejects when the connection is lost, after the same wait. */
   async read(items: Iterable<WorkItem> | AsyncIterable<WorkItem>, push: Push): Promise<void> {
     const { clock, signal } = this.#options.context
     const begun = clock.monotonic()
-    this.#startKeepAlive()
+    this.#keepAlive.start()
     try {
       await this.#issueAll(items, push)
+    } catch (error) {
+      this.#fail(error)
+      throw error
     } finally {
       this.#readingOver = true
       this.#echo.pause()
       this.#updateStarved()
       // When nothing is to be waited for any more, nobody will answer, and nothing will be deleted either.
       while (this.#gate.pending > 0 && !signal.aborted) await this.#change()
-      this.#keepAlive?.cancel()
+      this.#keepAlive.stop()
       this.#options.context.starved(false)
       this.readMs = clock.monotonic() - begun
     }
@@ -124,7 +116,7 @@ export class Session {
 
   async #issueAll(items: Iterable<WorkItem> | AsyncIterable<WorkItem>, push: Push): Promise<void> {
     let issued = 0
-    for await (const item of items) {
+    for await (const item of this.#headers?.sift(items) ?? items) {
       if (this.#isOver(issued) || !(await this.#credit(item))) {
         this.cutShort = true
         return
@@ -148,8 +140,8 @@ export class Session {
    * @param spare where it is not known what QUIT removes, leave one message undeleted, to be looked for in the next session
    */
   async finish({ spare }: { readonly spare: boolean }): Promise<boolean> {
-    const { client, removes, deleting, context } = this.#options
-    if (!this.#gate.mayQuit(removes, deleting)) {
+    const { client, removes, deleting, disposes, context } = this.#options
+    if (!this.#gate.mayQuit(removes, deleting || disposes)) {
       client.close()
       return false
     }
@@ -174,11 +166,11 @@ export class Session {
 
   /** Whoever was suspended may have been taken for dead (G11). The destination may be away: NOOP meanwhile. */
   async #confirmOwner(): Promise<void> {
-    this.#startKeepAlive()
+    this.#keepAlive.start()
     try {
       await this.#options.context.confirmOwner()
     } finally {
-      this.#keepAlive?.cancel()
+      this.#keepAlive.stop()
     }
     this.#signal.throwIfAborted()
   }
@@ -189,18 +181,6 @@ export class Session {
     if (oneByOne) this.#echo.pause()
     const room = oneByOne || !host.echoes ? 1 : MAX_ISSUED
     while (this.#outstanding >= room || (oneByOne && this.#gate.pending > 0)) await this.#change()
-  }
-
-  /** Does the server still say of this number what its listing said? Undefined when it refuses to say. */
-  async #speaksOf({ n, uidl, listedOctets }: WorkItem): Promise<boolean | undefined> {
-    const { client, host } = this.#options
-    try {
-      if (uidl !== null && host.listing.uidl) return (await client.uidl(n)) === uidl
-      return host.listing.list ? (await client.list(n)) === listedOctets : undefined
-    } catch (error) {
-      if (error instanceof Pop3ReplyError) return undefined
-      throw error
-    }
   }
 
   /** False when the drain was stopped, or the server gave no more, while it was waited for. */
@@ -270,8 +250,30 @@ export class Session {
     })
   }
 
+  #comparison(
+    rules: HeaderRules,
+    binding: Pick<TopsOptions<WorkItem>, 'ask' | 'blame'>,
+  ): HeaderComparison {
+    const { client, host, context, state } = this.#options
+    const { budget } = context
+    return new HeaderComparison({
+      ...{ rules, host, context, isOver: () => this.#isOver(this.reached) },
+      tops: new Tops({ ...binding, client, host, budget, signal: this.#signal }),
+      pause: () => this.#echo.pause(),
+      known: ({ n, uidl, listedOctets }, { key }, octets) => {
+        this.#keys.set(n, { key, uidl })
+        this.#gate.reading(n)
+        this.#durable(n, key)
+        state.count(key, 'alreadyDelivered', listedOctets)
+        this.progressed += 1
+        this.reached += 1
+        this.reachedOctets += octets
+      },
+    })
+  }
+
   #received(item: WorkItem, collector: Collector, push: Push): void {
-    const { context, state } = this.#options
+    const { context, state, mailbox } = this.#options
     if (collector.discarded) {
       if (collector.octets > context.maxMessageBytes) state.outgrown(item, collector.octets)
       else state.suspect(item, 'outgrown', collector.octets)
@@ -279,13 +281,15 @@ export class Session {
       return
     }
     this.#options.host.sized(item.listedOctets, collector.octets)
-    const message = this.#message(item, collector)
+    const message = messageOf(item, collector, { mailbox, fetchedAt: context.clock.now() })
     if (collector.octets < item.listedOctets && !this.#isWhole(item, message)) {
       state.suspect(item, 'short', collector.octets, message.sha256)
       this.#giveBack(item, collector)
       return
     }
     this.#keys.set(item.n, { key: message.key, uidl: item.uidl })
+    this.#headers?.came(item, message)
+    if (isOther(context.ledger, item, message)) this.#options.host.uidlRepeats()
     state.tally.see(message.key)
     state.readAgain(item)
     const settled = (verdict: Verdict) => this.#settled(item, message, verdict, collector.credit)
@@ -311,16 +315,6 @@ export class Session {
     this.#wake?.()
   }
 
-  #message(item: WorkItem, collector: Collector): RawMessage {
-    const { mailbox, context } = this.#options
-    const { raw, sha256, headerSha256 } = collector.finish()
-    const key = messageKey(mailbox, item.uidl, sha256)
-    return {
-      ...{ mailbox, uidl: item.uidl, listedOctets: item.listedOctets, octets: raw.length },
-      ...{ sha256, headerSha256, key, raw, fetchedAt: context.clock.now() },
-    }
-  }
-
   /** -ERR says nothing about the message (G8); a lost connection says nothing at all. */
   #unread(item: WorkItem, collector: Collector, error: unknown): void {
     const { budget, stopping } = this.#options.context
@@ -339,7 +333,7 @@ export class Session {
     const { context, state } = this.#options
     answer(context, state, message, verdict)
       .then((durable) => {
-        if (durable) this.#gate.durable(item.n)
+        if (durable) this.#durable(item.n, message.key)
         else this.#gate.unresolved(item.n)
         if (durable) this.progressed += 1
       })
@@ -351,6 +345,11 @@ export class Session {
         context.budget.release(credit)
         this.#wake?.()
       })
+  }
+
+  #durable(n: number, key: string): void {
+    const mayDelete = this.#options.due.mayDelete(key)
+    this.#gate[mayDelete ? 'durable' : 'staying'](n)
   }
 
   #updateStarved(): void {
@@ -368,15 +367,10 @@ export class Session {
     })
   }
 
-  /** Servers log out a silent client, WildDuck after 60 s; nothing is outstanding, so NOOP cannot queue behind a body. */
-  #startKeepAlive(): void {
-    const { client, context, keepAliveMs } = this.#options
-    this.#keepAlive = context.clock.timer(keepAliveMs, () => {
-      if (this.#signal.aborted) return
-      if (this.#outstanding === 0)
-        client.noop().catch((error: unknown) => this.#note(error, 'NOOP failed'))
-      this.#startKeepAlive()
-    })
+  /** While nothing is outstanding, so that NOOP cannot queue behind a body. */
+  #noop(): void {
+    if (this.#outstanding > 0) return
+    this.#options.client.noop().catch((error: unknown) => this.#note(error, 'NOOP failed'))
   }
 
   #ended(): void {

@@ -14,12 +14,14 @@ import type { Source, SourceContext, SourceReport } from '../source.ts'
 import {
   type Pop3SourceOptions,
   type ResolvedPop3SourceOptions,
+  checkDeletion,
+  checkSourceOptions,
   pop3SourceOptions,
 } from './options.ts'
 import { Connector, Logins } from './connect.ts'
 import { Host } from './host.ts'
 import { Pop3Run } from './run.ts'
-import type { Push } from './session.ts'
+import type { Push } from './session-options.ts'
 
 interface Acquaintance {
   readonly ledger: Ledger
@@ -41,6 +43,7 @@ export function resolveSource(options: Pop3SourceOptions): {
   if (!result.success)
     throw new ConfigError('MAILDRAIN_CONFIG_INVALID', z.prettifyError(result.error))
   checkOptions(result.data)
+  checkSourceOptions(result.data)
   const { auth, host, tls, port = defaultPort(tls) } = result.data
   return {
     options: result.data,
@@ -61,6 +64,10 @@ export class Pop3Source implements Source {
     const resolved = resolveSource(options)
     this.#options = resolved.options
     this.mailbox = resolved.mailbox
+  }
+
+  checkDeletion(deletion: boolean): void {
+    checkDeletion(this.#options, deletion)
   }
 
   open(context: SourceContext): Readable {
@@ -105,11 +112,11 @@ export class Pop3Source implements Source {
   report(): SourceReport {
     const state = this.#run?.state
     if (state === undefined) return nothing()
-    const { tally, inDoubt, bytes, sessions, remaining, undeletable } = state
+    const { tally, inDoubt, bytes, sessions, remaining, undeletable, unselected, waiting } = state
     return {
       ...{ counts: { ...tally.counts }, copies: tally.copies },
       ...{ deleted: inDoubt.deleted, verifiedGone: inDoubt.verifiedGone },
-      ...{ remaining, bytes, sessions, undeletable },
+      ...{ remaining, unselected, waiting, bytes, sessions, undeletable },
     }
   }
 }
@@ -125,6 +132,8 @@ const nothing = (): SourceReport => ({
     verifiedGone: 0,
     undeletable: 0,
     remaining: 0,
+    unselected: 0,
+    waiting: 0,
     bytes: 0,
     sessions: 0,
   },

@@ -1,4 +1,5 @@
 /** What a stop means for the session that is open. */
+import type { MaildrainError } from '../../errors.ts'
 import type { Pop3Client } from '../../pop3/index.ts'
 import type { SourceContext } from '../source.ts'
 
@@ -24,4 +25,14 @@ export function closeWhenStopped(
     stopping.removeEventListener('abort', stop)
     signal.removeEventListener('abort', close)
   }
+}
+
+/** RETRs that have not left yet are taken back: mail that is asked for now would be waited for. */
+export function withdrawWhenStopped(
+  client: Pop3Client,
+  stopping: AbortSignal,
+  closed: AbortSignal,
+): void {
+  const withdraw = () => client.withdrawRetrs(stopping.reason as MaildrainError)
+  stopping.addEventListener('abort', withdraw, { once: true, signal: closed })
 }

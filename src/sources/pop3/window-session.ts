@@ -66,6 +66,8 @@ async function knownNumbers(course: Course, opened: Opened): Promise<number | un
   if (context.ledger.size === 0) return 0
   const standing = context.ledger.standing?.(context.fingerprint, course.runStart)
   if (standing === undefined || standing.undecided > 0 || !host.listedLately) return undefined
+  // Those are to be read again: it takes a listing to find them.
+  if (course.options.retryKept && standing.kept + standing.filtered > 0) return undefined
   const { client, messages } = opened
   const { numbers } = standing
   const holds = await isBoundary({

@@ -1,7 +1,7 @@
 /** The two phases of a session with work: reading, then deleting and QUIT (G9); and what is learned for the next one. */
 import { describeError } from '../../errors.ts'
 import type { Course, Next, Opened } from './course.ts'
-import { quitRemoves } from './host.ts'
+import type { HeaderRules } from './header-comparison.ts'
 import type { Look } from './look.ts'
 import { Session } from './session.ts'
 import type { WorkItem, WorkPlan } from './work.ts'
@@ -15,6 +15,8 @@ export interface Task {
   readonly look: Look | undefined
   /** UIDLs that may stand for several messages. */
   readonly repeated: { has(uidl: string): boolean } | 'unknown'
+  /** All of it is to stay on the server: when it is done, nothing is left to do. */
+  readonly stays?: boolean
   /** Called between reading and deleting. */
   readonly afterReading?: () => Promise<void>
   /** The listing named every message that STAT counted. */
@@ -28,9 +30,10 @@ export async function work(course: Course, opened: Opened, task: Task): Promise<
   const { client, at, plan } = opened
   const session = new Session({
     ...{ client, context, state, mailbox: course.mailbox, host: course.host },
-    removes: quitRemoves(client.capabilities.expireDays, options.quitDeletes, course.host.quit),
+    ...{ removes: course.removes(client), due: course.due, disposes: course.disposes },
     ...{ deleting: course.deleting, sizes: options.sizes, keepAliveMs: options.keepAliveMs },
     ...{ until: at + plan.ms, oneByOne: task.retrying, repeated: task.repeated },
+    headers: headerRules(course, task),
   })
   context.progress({ phase: 'reading' })
   const quit = await readAndFinish(course, opened, session, task)
@@ -39,10 +42,45 @@ export async function work(course: Course, opened: Opened, task: Task): Promise<
   // What a session that was stopped did not meet is not gone.
   context.stopping.throwIfAborted()
   if (session.quota !== undefined) throw session.quota
+  state.waiting += session.staying
+  if (!context.deletion) tellDisposal(course, opened, session, quit)
   if (!task.hasUidl) return withoutUidl(course, session, task)
   const complete = task.complete || task.isFinished?.() === true
   const finished = complete && !hasMore(course, session, task)
-  return finished && !context.deletion ? 'done' : 'again'
+  return finished && isLast(course, opened, { session, task, quit }) ? 'done' : 'again'
+}
+
+/** Is there nothing that only another session can show? Everything that this one saw was read. */
+function isLast(
+  course: Course,
+  { client }: Opened,
+  { session, task, quit }: { session: Session; task: Task; quit: boolean },
+): boolean {
+  if (course.context.deletion)
+    return task.stays === true && session.deleted === 0 && course.state.inDoubt.size === 0
+  // Where QUIT has disposed of what was read, a view that shows a part moves on.
+  return !(
+    course.disposes &&
+    quit &&
+    session.progressed > 0 &&
+    course.removes(client) !== 'deleted'
+  )
+}
+
+/** What becomes of mail that was read and is to stay, where QUIT removes what was read. */
+function tellDisposal(course: Course, { client }: Opened, session: Session, quit: boolean): void {
+  if (session.progressed === 0 || course.removes(client) !== 'read') return
+  course.warn(
+    quit
+      ? 'QUIT on this server removes, archives or hides what was read: it was sent, as was accepted'
+      : 'QUIT on this server removes what was read, so the session was closed without it: where the server shows a part of the mailbox (Gmail), it will show the same part again; --accept-server-disposal lets it dispose of what was delivered',
+  )
+}
+
+/** Only a complete listing tells that a unique-id stands for one number; suspects are for reading. */
+function headerRules(course: Course, { look, complete, retrying }: Task): HeaderRules | undefined {
+  if (!course.comparesHeaders || look === undefined || !complete || retrying) return undefined
+  return { runStart: course.runStart, listedOnce: (uidl) => look.timesListed(uidl) === 1 }
 }
 
 /** There will be another session whatever this one does. */
@@ -107,7 +145,7 @@ function lose(course: Course, session: Session, error: unknown): void {
 function ended(course: Course, session: Session, { plan }: Task, quit: boolean): void {
   const { state, context } = course
   // What was spoilt is durable by now: a session of known messages only can QUIT.
-  course.knownOnly = !quit && course.deleting && session.progressed > 0
+  course.knownOnly = session.spoilt && !quit && course.deleting && session.progressed > 0
   course.expectNothing =
     quit && plan.remaining === 0 && !session.cutShort && plan.setAside.length === 0
   const { sessions, inDoubt } = state
@@ -116,7 +154,9 @@ function ended(course: Course, session: Session, { plan }: Task, quit: boolean):
     { session: sessions, read: session.reached, quit, deleted: inDoubt.deleted },
     quit
       ? `session ended: ${session.cutShort || plan.remaining > 0 ? 'as planned' : 'nothing is left to read in it'}`
-      : 'session closed without QUIT: not everything that was read is durable',
+      : session.spoilt
+        ? 'session closed without QUIT: not everything that was read is durable'
+        : 'session closed without QUIT: what was read is to stay',
   )
 }
 

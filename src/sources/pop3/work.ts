@@ -4,6 +4,7 @@
  */
 import type { Ledger, LedgerEntry } from '../../ledger/ledger.ts'
 import { saysDurable } from '../../ledger/ledger.ts'
+import type { Due } from './due.ts'
 import { Occurrences } from './occurrences.ts'
 
 export interface WorkItem {
@@ -13,6 +14,8 @@ export interface WorkItem {
   readonly listedOctets: number
   /** The ledger knows a durable message under this UIDL: read to be compared. */
   readonly known: boolean
+  /** Nothing that stands under its unique-id is to stay for a while: to be deleted once it was compared. */
+  readonly due: boolean
   /** A further number beyond those that the ledger's entries answer for. */
   readonly extra: boolean
 }
@@ -39,6 +42,9 @@ export interface Oversize {
 export interface WorkOptions {
   readonly ledger: Ledger
   readonly deleting: boolean
+  readonly due: Due
+  /** What was kept is tried again, whatever decided it. */
+  readonly retryKept: boolean
   readonly maxMessageBytes: number
   readonly fingerprint: string
   /** Wall clock at the run's start: what was kept since is not tried again in this run. */
@@ -46,6 +52,10 @@ export interface WorkOptions {
   readonly limit: WorkLimit
   /** Only messages that the ledger knows: after a session that was lost or spoilt. */
   readonly knownOnly: boolean
+  /** What reading or comparing it will cost. */
+  readonly octetsOf: (item: WorkItem) => number
+  /** Was this message asked for? */
+  readonly selects: (n: number, uidl: string | null, listedOctets: number) => boolean
   /** UIDLs set aside for a session of their own. */
   readonly setAside: (uidl: string | null, listedOctets: number) => boolean
   /** Is told of each message that is stepped over. */
@@ -58,7 +68,9 @@ function staysKept(entry: LedgerEntry, options: WorkOptions, listedOctets: numbe
   if (entry.state === 'deadLettered') return true
   if (entry.state !== 'kept' || entry.listedOctets !== listedOctets) return false
   if (entry.at >= options.runStart) return true
-  return entry.fingerprint !== null && entry.fingerprint === options.fingerprint
+  return (
+    !options.retryKept && entry.fingerprint !== null && entry.fingerprint === options.fingerprint
+  )
 }
 
 const isSuspect = ({ state, reason }: LedgerEntry): boolean =>
@@ -74,6 +86,10 @@ export class WorkPlan {
   #octets = 0
   readonly oversize: Oversize[] = []
   readonly setAside: WorkItem[] = []
+  /** Numbers that were not asked for. */
+  unselected = 0
+  /** Numbers that are delivered, and stay until their time has come. */
+  waiting = 0
   /** Numbers that are work but did not fit into this session. */
   leftover = 0
   /** Numbers among the work, fitted or not, that no entry answers for. */
@@ -99,8 +115,13 @@ export class WorkPlan {
     listedOctets: number,
     entries?: readonly LedgerEntry[],
   ): void {
+    if (!this.#options.selects(n, uidl, listedOctets)) {
+      this.unselected += 1
+      return
+    }
     if (this.#options.setAside(uidl, listedOctets)) {
-      this.setAside.push({ n, uidl, listedOctets, known: false, extra: false })
+      const due = this.#isDue(entries ?? this.entries(uidl))
+      this.setAside.push({ n, uidl, listedOctets, known: false, due, extra: false })
       return
     }
     if (this.isFull()) {
@@ -130,7 +151,8 @@ export class WorkPlan {
       this.oversize.push({ n, uidl, listedOctets })
       return
     }
-    const item: WorkItem = { n, uidl, listedOctets, known, extra: before > 0 }
+    const due = this.#isDue(entries)
+    const item: WorkItem = { n, uidl, listedOctets, known, due, extra: before > 0 }
     // What an earlier run could not read would spoil a session of healthy messages.
     if (entries.some(isSuspect)) this.setAside.push(item)
     else this.#take(item)
@@ -165,9 +187,9 @@ export class WorkPlan {
   /** These are for another session after all. */
   putOff(items: readonly WorkItem[]): void {
     this.leftover += items.length
-    for (const { listedOctets } of items) {
+    for (const item of items) {
       this.#messages -= 1
-      this.#octets -= listedOctets
+      this.#octets -= this.#options.octetsOf(item)
     }
   }
 
@@ -180,7 +202,7 @@ export class WorkPlan {
   #take(item: WorkItem): void {
     if (!item.known) this.freshMessages += 1
     this.#messages += 1
-    this.#octets += item.listedOctets
+    this.#octets += this.#options.octetsOf(item)
     const list = item.known ? this.#known : this.#fresh
     list.push(item)
   }
@@ -192,18 +214,29 @@ export class WorkPlan {
 
   /** In one session an entry answers for 1 + copies numbers; a further one under its UIDL is read. */
   #skip(n: number, entries: readonly LedgerEntry[], before: number, listedOctets: number): boolean {
+    const stays = !this.#options.deleting || this.#waits(entries)
     let answered = 0
     for (const entry of entries) {
       const kept = staysKept(entry, this.#options, listedOctets)
-      const delivered = !kept && !this.#options.deleting && this.#isDelivered(entry, listedOctets)
+      const delivered = !kept && stays && this.#isDelivered(entry, listedOctets)
       if (!kept && !delivered) continue
       answered += 1 + entry.copies
       if (before < answered) {
+        if (delivered && this.#options.deleting) this.waiting += 1
         this.#options.skipped({ n, entry, why: kept ? 'kept' : 'delivered' })
         return true
       }
     }
     return false
+  }
+
+  /** Is any of them delivered, and not for long enough? Then no number under this unique-id is deleted. */
+  #waits(entries: readonly LedgerEntry[]): boolean {
+    return entries.some((entry) => this.#isKnown(entry) && !this.#options.due.isDue(entry))
+  }
+
+  #isDue(entries: readonly LedgerEntry[]): boolean {
+    return entries.some((entry) => this.#isKnown(entry)) && !this.#waits(entries)
   }
 
   #isDelivered(entry: LedgerEntry, listedOctets: number): boolean {

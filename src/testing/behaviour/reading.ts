@@ -6,7 +6,7 @@ export interface ReadingBehaviour {
   shortMessages?: PerMessage<number> | undefined
   /** Dovecot on a file that it may not read: text after `-ERR ` in reply to RETR and TOP (`Message 51 expunged.`). */
   errorOnRetr?: PerMessage<string> | undefined
-  /** Courier on an I/O error: the connection ends after so many octets of the message. */
+  /** Courier on an I/O error: the connection ends after so many octets of the message, or of its header block (TOP). */
   cutMessages?: PerMessage<number> | undefined
   /** Servers that freeze, half-open lines: after so many octets of the message nothing more ever comes. */
   stallMessages?: PerMessage<number> | undefined

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import { type Clock, systemClock } from '../../../src/clock.ts'
 import { exitCodeOf } from '../../../src/pipeline/receipt.ts'
 import { likeness, likenesses } from '../../../src/testing/index.ts'
 import { type Deviation, type Expectation, deviations } from '../../support/deviations.ts'
+import { notFull } from '../../support/full.ts'
 import { type Crash, type Proof, type ProvenDrain, proveDrain } from '../../support/proven-drain.ts'
 
 /** Drains at a time; most of their time is waiting. */
@@ -166,4 +168,68 @@ describe('case 96: nothing is lost or doubled, whatever the server does and wher
     }))
     expect(await proveAll(cases)).toEqual([])
   })
+})
+
+const WITHOUT_UIDL = /^(noUidl|omitUidl)/
+/** Where old and new mail stand under one unique-id none of it is due before all of it is; new mail may hide the old. */
+const WITHOUT_OWN_UIDL = /^(noUidl|omitUidl|uidlOf [17]$|newestView)/
+const DAY_MS = 24 * 60 * 60 * 1000
+
+/** The wall clock so much later. */
+const later = (ms: number): Clock => ({
+  now: () => systemClock.now() + ms,
+  monotonic: () => systemClock.monotonic(),
+  timer: (delayMs, call) => systemClock.timer(delayMs, call),
+})
+
+/** Every switch but those without unique-ids; less of it, and nothing that costs seconds, when there is no time. */
+const eachWith = (options: ProvenDrain, but = WITHOUT_UIDL): Case[] =>
+  deviations
+    .filter(({ name, slow }) => !but.test(name) && (notFull === undefined || !slow))
+    .flatMap(alone)
+    .filter((_, i) => notFull === undefined || i % 2 === 1)
+    .map((one) => {
+      const behaviour = { ...options.behaviour, ...one.options.behaviour }
+      return { ...one, options: { ...one.options, ...options, behaviour } }
+    })
+
+const likenessesWith = (options: ProvenDrain): Case[] =>
+  NAMES.flatMap((name) =>
+    crashes.slice(0, 4).map((crash): Case => ({
+      ...{ name: `${name}${inWords(crash)}`, expect: name === 'exchange' ? 'leaves' : 'drains' },
+      options: { ...quickly(name), ...options, ...behaving(name, options), crash },
+    })),
+  )
+
+const behaving = (name: keyof typeof likenesses, { behaviour }: ProvenDrain) => ({
+  behaviour: { ...behaviour, ...quickly(name).behaviour },
+})
+
+const deathsWith = (options: ProvenDrain): Case[] =>
+  [1, 2, 3, 4].flatMap((write) =>
+    (['before', 'after'] as const).map((when): Case => ({
+      ...{ name: `died ${when} write ${write}`, expect: 'drains' },
+      options: { ...options, crash: { write, when } },
+    })),
+  )
+
+describe('case 96: mail of an earlier run', () => {
+  it('G6: compared by headers, whatever the server does and wherever the drain dies', async () => {
+    const options = { source: { compare: 'headers' }, keptBefore: true } as const
+    const cases = [...eachWith(options), ...likenessesWith(options), ...deathsWith(options)]
+    expect(await proveAll(cases)).toEqual([])
+  }, 120_000)
+
+  for (const quitRemovesRead of [false, true])
+    it(`G2: deleted after its time, new mail stays, ${quitRemovesRead ? 'where QUIT removes what was read' : 'where it does not'}`, async () => {
+      const options = {
+        ...{ source: { deleteAfterMs: DAY_MS }, clock: later(2 * DAY_MS) },
+        ...{ keptBefore: true, fresh: 9, behaviour: { quitRemovesRead } },
+      }
+      const each = eachWith(options, WITHOUT_OWN_UIDL)
+      // Cyrus says EXPIRE NEVER: it would be lying.
+      const others = quitRemovesRead ? [] : likenessesWith(options)
+      const cases = [...each, ...others, ...deathsWith(options)]
+      expect(await proveAll(cases)).toEqual([])
+    }, 120_000)
 })

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { systemClock } from '../../../src/clock.ts'
 import type { Pop3Server } from '../../../src/testing/index.ts'
 import {
   type DrainTest,
@@ -89,6 +90,21 @@ describe('a mailbox that keeps its mail', () => {
     for (const { key } of sink.ledger.present()) sink.ledger.lost.add(key)
     const receipt = await keep(server, sink)
     expect(receipt).toMatchObject({ delivered: 30 })
+  })
+
+  it('G7: does not forget, and deliver once more, what was gone for a while and is listed again', async () => {
+    const { server, sink } = await drained(6)
+    const day = 24 * 60 * 60 * 1000
+    const later = (days: number) => ({
+      clock: { ...systemClock, now: () => systemClock.now() + days * day },
+    })
+    for (const [key, entry] of sink.ledger.entries) {
+      const goneAt = systemClock.now() + day
+      sink.ledger.entries.set(key, { ...entry, state: 'gone', was: 'delivered', goneAt })
+    }
+    for (const days of [1.5, 3, 5])
+      expect(await keep(server, sink, later(days))).toMatchObject({ alreadyDelivered: 6 })
+    expect(sink.records).toHaveLength(6)
   })
 
   it('loses nothing and doubles nothing when a session is lost, and goes on above what is known', async () => {

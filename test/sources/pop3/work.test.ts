@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { LedgerEntry } from '../../../src/ledger/ledger.ts'
+import { Due } from '../../../src/sources/pop3/due.ts'
 import { type Skipped, type WorkOptions, WorkPlan } from '../../../src/sources/pop3/work.ts'
 import { MemoryLedger } from '../../support/memory-sink.ts'
 import { entryFor, rawMessage } from '../../support/messages.ts'
@@ -14,6 +15,10 @@ function setup(
   for (const entry of entries) ledger.entries.set(entry.key, entry)
   const stepped: Skipped[] = []
   const plan = new WorkPlan({
+    due: new Due(ledger, Infinity),
+    retryKept: false,
+    selects: () => true,
+    octetsOf: ({ listedOctets }) => listedOctets,
     ...{ ledger, deleting: true, maxMessageBytes: 1000, fingerprint: 'f1', runStart: NOW },
     ...{ knownOnly: false, setAside: () => false, random: Math.random },
     limit: { messages: limit, octets: Infinity },
