@@ -32,10 +32,14 @@ export function formatReceipt(receipt: Receipt): string {
     if (when === 'always' || count > 0) rows.push([name, formatCount(count), note])
   }
   const { bytes, sessions, seconds, durability } = receipt
+  const { listingBytes, openSeconds, quitSeconds } = receipt
   const perSecond = seconds > 0 ? `${formatBytes(bytes / seconds)}/s` : ''
   rows.push(
     ['bytes', formatBytes(bytes), `${formatCount(bytes)} octets of raw mail written`],
     ['sessions', formatCount(sessions), ''],
+    ['listingBytes', formatBytes(listingBytes), 'of replies to LIST and UIDL'],
+    ['openSeconds', formatSeconds(openSeconds), 'until STAT was answered'],
+    ['quitSeconds', formatSeconds(quitSeconds), 'from the first DELE to the reply to QUIT'],
     ['seconds', formatSeconds(seconds), perSecond],
     ['durability', durability, ''],
   )

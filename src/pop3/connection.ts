@@ -154,6 +154,10 @@ export class Connection {
     return this.#protocol.pipelining
   }
 
+  get listingOctets(): number {
+    return this.#protocol.listingOctets
+  }
+
   /**
    * Sends a command in its turn. Rejects with Pop3ReplyError when the server refuses it, with Pop3StateError when it is not
    * allowed here, with what ended the session when that ended first.

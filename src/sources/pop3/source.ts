@@ -92,14 +92,18 @@ export class Pop3Source implements Source {
   report(): SourceReport {
     const state = this.#run?.state
     if (state === undefined) return nothing()
-    const { tally, inDoubt, bytes, sessions, remaining, undeletable } = state
+    const { tally, inDoubt, bytes, sessions, remaining, undeletable, listingBytes } = state
     return {
       ...{ counts: { ...tally.counts }, copies: tally.copies },
       ...{ deleted: inDoubt.deleted, verifiedGone: inDoubt.verifiedGone },
-      ...{ remaining, bytes, sessions, undeletable },
+      ...{ remaining, bytes, sessions, undeletable, listingBytes },
+      ...{ openSeconds: seconds(state.openMs), quitSeconds: seconds(state.quitMs) },
     }
   }
 }
+
+/** To the millisecond. */
+const seconds = (ms: number): number => Math.round(ms) / 1000
 
 const nothing = (): SourceReport => ({
   counts: {
@@ -115,4 +119,5 @@ const nothing = (): SourceReport => ({
     bytes: 0,
     sessions: 0,
   },
+  ...{ listingBytes: 0, openSeconds: 0, quitSeconds: 0 },
 })
