@@ -61,7 +61,7 @@ export function formatReceipt(receipt: Receipt): string {
     const count = Number(receipt[name])
     if (when === 'always' || count > 0) rows.push([name, formatCount(count), note])
   }
-  return tableOf([...rows, ...lastRows(receipt)])
+  return tableOf([...rows, ...costRows(receipt), ...lastRows(receipt)])
 }
 
 /** The same for a watch. */
@@ -76,6 +76,15 @@ export function formatWatchReceipt(receipt: WatchReceipt): string {
   for (const [name, note, when] of WATCH_COUNTS)
     if (when === 'always' || receipt[name] > 0) rows.push([name, formatCount(receipt[name]), note])
   return tableOf([...rows, ...lastRows(receipt)])
+}
+
+/** What the drain cost besides reading and writing mail. */
+function costRows({ listingBytes, openSeconds, quitSeconds }: Receipt): readonly Row[] {
+  return [
+    ['listingBytes', formatBytes(listingBytes), 'of replies to LIST and UIDL'],
+    ['openSeconds', formatSeconds(openSeconds), 'from connecting to the answer of STAT'],
+    ['quitSeconds', formatSeconds(quitSeconds), 'from the first DELE to the reply to QUIT'],
+  ]
 }
 
 function lastRows(

@@ -164,12 +164,13 @@ export class Drainer {
     const { seen, delivered, alreadyDelivered, filtered, deadLettered, kept, vanished } =
       report.counts
     const { copies, deleted, verifiedGone, undeletable, bytes, sessions } = report
-    const { remaining, unselected, waiting } = report
+    const { remaining, unselected, waiting, listingBytes, openSeconds, quitSeconds } = report
     return {
       ...{ mailbox: source.mailbox, destination: sink.destination },
       ...{ seen, delivered, alreadyDelivered, filtered, deadLettered, kept, vanished },
       ...{ copies, deleted, verifiedGone, undeletable },
       ...{ remaining, unselected, waiting, bytes, sessions },
+      ...{ listingBytes, openSeconds, quitSeconds },
       seconds: Math.round(this.clock.monotonic() - started) / 1000,
       durability: sink.durabilityNote ?? sink.durability,
     }

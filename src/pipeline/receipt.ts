@@ -38,6 +38,13 @@ export interface Receipt {
   /** Raw octets delivered by this run. */
   readonly bytes: number
   readonly sessions: number
+  /** Octets that came in replies to LIST and UIDL, whole or by number, status lines included. */
+  readonly listingBytes: number
+  /** From connecting to the answer of STAT, summed over sessions. */
+  readonly openSeconds: number
+  /** From the first DELE to the reply to QUIT, summed over sessions. */
+  readonly quitSeconds: number
+  /** Of the whole run. */
   readonly seconds: number
   /** What the destination's acknowledgement means. */
   readonly durability: string

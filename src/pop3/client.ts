@@ -137,6 +137,11 @@ export class Pop3Client {
     return this.#connection.pipelining
   }
 
+  /** Octets that came in replies to LIST and UIDL, whole or by number, with status lines and terminators. */
+  get listingOctets(): number {
+    return this.#connection.listingOctets
+  }
+
   /** Messages come in UTF-8 mode (RFC 6856): set by `login`. */
   get utf8(): boolean {
     return this.#utf8

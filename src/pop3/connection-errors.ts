@@ -166,3 +166,14 @@ export const closedHere = (server: string): ConnectionError =>
     'MAILDRAIN_POP3_DISCONNECTED',
     `the connection to ${server} was closed by this side; connect again`,
   )
+
+/** @param verb of the command whose reply comes so slowly */
+export const tooSlow = (
+  server: string,
+  verb: string | undefined,
+  minBytesPerSecond: number,
+): ConnectionError =>
+  new ConnectionError(
+    'MAILDRAIN_POP3_TIMEOUT',
+    `${server} sent less than ${minBytesPerSecond} bytes a second of its reply to ${verb ?? 'nothing'}; maildrain reconnects by itself, on a line as slow as that lower minBytesPerSecond`,
+  )

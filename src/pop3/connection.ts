@@ -6,7 +6,7 @@ import { ConnectionError, MaildrainError } from '../errors.ts'
 import { allowanceMs } from './allowances.ts'
 import { type Capabilities, NO_CAPABILITIES } from './capabilities.ts'
 import type { Command, Credentials, Verb } from './commands.ts'
-import { closedHere, lateTlsAlert, sessionTooLong, stopped } from './connection-errors.ts'
+import { closedHere, lateTlsAlert, sessionTooLong, stopped, tooSlow } from './connection-errors.ts'
 import { deferred } from './deferred.ts'
 import { type ResolvedPop3ClientOptions, bareHost, defaultPort } from './options.ts'
 import { type Exchange, GREETING, Pop3Protocol, type SessionState, contextOf } from './protocol.ts'
@@ -118,7 +118,9 @@ export class Connection {
     this.hide(credentials.secret)
     this.clean = (text) => cleanText(text, this.#secrets)
     this.#watchdog = new Watchdog(clock, (ms) => this.#expired(ms))
-    this.#rate = new RateWatch(clock, options.minBytesPerSecond, () => this.fail(this.#tooSlow()))
+    this.#rate = new RateWatch(clock, options.minBytesPerSecond, () =>
+      this.fail(tooSlow(this.server, this.#awaited?.command.verb, this.#options.minBytesPerSecond)),
+    )
     const { promise, resolve, reject } = deferred()
     this.#greeted = promise
     this.#protocol = new Pop3Protocol(
@@ -152,6 +154,10 @@ export class Connection {
 
   get pipelining(): boolean {
     return this.#protocol.pipelining
+  }
+
+  get listingOctets(): number {
+    return this.#protocol.listingOctets
   }
 
   /**
@@ -358,14 +364,6 @@ export class Connection {
         ? `did not greet within ${ms} ms; check the port: one that expects TLS from the first byte is silent like this`
         : `sent nothing for ${ms} ms in reply to ${command?.verb ?? 'nothing'}; maildrain reconnects by itself, if it persists look at the server`
     return new ConnectionError('MAILDRAIN_POP3_TIMEOUT', `${this.server} ${what}`)
-  }
-
-  #tooSlow(): ConnectionError {
-    const { minBytesPerSecond } = this.#options
-    return new ConnectionError(
-      'MAILDRAIN_POP3_TIMEOUT',
-      `${this.server} sent less than ${minBytesPerSecond} bytes a second of its reply to ${this.#awaited?.command.verb ?? 'nothing'}; maildrain reconnects by itself, on a line as slow as that lower minBytesPerSecond`,
-    )
   }
 
   #watchSignal(signal: AbortSignal | undefined): void {

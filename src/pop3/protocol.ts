@@ -90,6 +90,7 @@ export class Pop3Protocol {
   /** The greeting was read, and nothing asked since. */
   #onlyGreeted = false
   #early: Buffer | undefined
+  #listingOctets = 0
 
   /** @param greeting gets the server's first line */
   constructor(options: ProtocolOptions, greeting: Exchange) {
@@ -127,6 +128,11 @@ export class Pop3Protocol {
   /** Bytes of unfinished lines that are held: below `maxLineBytes` each. Content is passed on as it comes. */
   get held(): number {
     return this.#statusLine.pending + this.#listingLine.pending
+  }
+
+  /** Octets that came in replies to LIST and UIDL, with status lines, stuffed dots and terminators. */
+  get listingOctets(): number {
+    return this.#listingOctets
   }
 
   /** A probe whose status line may or may not be the whole reply: nothing has followed it yet. */
@@ -232,10 +238,11 @@ export class Pop3Protocol {
   }
 
   /** Says whether another status line may follow in the same chunk. */
-  readonly #onStatusLine = (line: Buffer): boolean => {
+  readonly #onStatusLine = (line: Buffer, octets: number): boolean => {
     const status = parseStatus(line)
     const exchange = this.awaited
     if (exchange === undefined) throw this.#unasked(status)
+    this.#count(exchange, octets)
     this.#refuseNoReply(exchange, status, line)
     const whole = exchange.expects === 'line' || exchange.wholeIn?.(status.text) === true
     if (status.kind === 'ok' && !whole) {
@@ -266,6 +273,7 @@ export class Pop3Protocol {
     this.#followed = true
     const onData = exchange.expects === 'lines' ? this.#onListingData : exchange.onData
     const next = this.#decoder.feed(chunk, at, onData ?? ignore)
+    this.#count(exchange, next - at)
     if (exchange.expects === 'body' && this.#decoder.octets > this.#options.maxContentBytes)
       throw this.#endless()
     if (this.#decoder.ended) {
@@ -280,6 +288,10 @@ export class Pop3Protocol {
       this.awaited?.onLine?.(line.toString('latin1'))
       return true
     })
+  }
+
+  #count({ command }: Exchange, octets: number): void {
+    if (LISTINGS.has(command.verb)) this.#listingOctets += octets
   }
 
   #complete(exchange: Exchange, status: Status, octets: number): void {
@@ -354,6 +366,7 @@ export function contextOf({ command }: Pick<Exchange, 'command'>): ReplyContext 
   return LOGIN.has(verb) ? 'login' : 'session'
 }
 
+const LISTINGS: ReadonlySet<Verb> = new Set<Verb>(['LIST', 'UIDL'])
 const LOGIN: ReadonlySet<Verb> = new Set<Verb>(['USER', 'PASS', 'APOP', 'AUTH'])
 
 function nameOf({ command }: Exchange): string {

@@ -30,10 +30,11 @@ export class LineBuffer {
   /**
    * Takes bytes from `start` on. Lines end with CRLF or, as some UNIX servers send them, LF; the end is not part of the
    * line.
-   * @returns the offset after each complete line, given to `onLine`, which says whether to go on; else the chunk's length
+   * @param onLine gets each complete line and its octets, its end included, and says whether to go on
+   * @returns the offset after the line after which not to go on; else the chunk's length
    * @throws Pop3ProtocolError MAILDRAIN_POP3_LIMIT
    */
-  feed(chunk: Buffer, start: number, onLine: (line: Buffer) => boolean): number {
+  feed(chunk: Buffer, start: number, onLine: (line: Buffer, octets: number) => boolean): number {
     let at = start
     while (at < chunk.length) {
       const found = chunk.indexOf(LF, at)
@@ -46,7 +47,7 @@ export class LineBuffer {
       }
       const line = this.#complete(chunk.subarray(at, end))
       at = end + 1
-      if (!onLine(withoutCr(line))) return at
+      if (!onLine(withoutCr(line), line.length + 1)) return at
     }
     return at
   }

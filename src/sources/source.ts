@@ -76,6 +76,12 @@ export interface SourceReport {
   readonly waiting: number
   readonly bytes: number
   readonly sessions: number
+  /** Octets of replies that listed mail: what finding it has cost. */
+  readonly listingBytes: number
+  /** From connecting to knowing what is there, summed over sessions. */
+  readonly openSeconds: number
+  /** From the first deletion of a session to the answer that ends it, summed. */
+  readonly quitSeconds: number
 }
 
 export interface Source {

@@ -18,6 +18,7 @@ const receipt: Receipt = {
     bytes: 110_000_000,
     sessions: 3,
   },
+  ...{ listingBytes: 80_000, openSeconds: 0.4, quitSeconds: 0.2 },
   ...{ seconds: 11, durability: 'committed' },
 }
 
@@ -25,11 +26,12 @@ it('a receipt is a table; rows of zero that say nothing are left out', () => {
   const lines = formatReceipt(receipt).split('\n')
   expect(lines.map((line) => line.split(' ')[0])).toEqual([
     ...['mailbox', 'destination', 'seen', 'delivered', 'kept', 'deleted', 'verifiedGone'],
-    ...['remaining', 'bytes', 'sessions', 'seconds', 'durability'],
+    ...['remaining', 'listingBytes', 'openSeconds', 'quitSeconds'],
+    ...['bytes', 'sessions', 'seconds', 'durability'],
   ])
   expect(lines[3]).toMatch(/^delivered +1,998 {2}written by this run, durable$/)
-  expect(lines[8]).toMatch(/^bytes +110\.0 MB {2}110,000,000 octets/)
-  expect(lines[10]).toMatch(/^seconds +11\.0 s {2}10\.0 MB\/s$/)
+  expect(lines[11]).toMatch(/^bytes +110\.0 MB {2}110,000,000 octets/)
+  expect(lines[13]).toMatch(/^seconds +11\.0 s {2}10\.0 MB\/s$/)
 })
 
 it('the file is written whole, for its owner alone, and leaves nothing else', () => {

@@ -42,6 +42,7 @@ export class ScriptedSource implements Source {
     return {
       ...{ counts: this.#counts, copies: 0, deleted: 0, verifiedGone: 0, remaining: 0 },
       ...{ undeletable: 0, unselected: 0, waiting: 0, bytes: 0, sessions: 1 },
+      ...{ listingBytes: 0, openSeconds: 0, quitSeconds: 0 },
     }
   }
 }

@@ -42,6 +42,12 @@ export class RunState {
   bytes = 0
   bytesDone = 0
   sessions = 0
+  /** Octets of replies to LIST and UIDL, over the sessions that ended. */
+  listingBytes = 0
+  /** From connecting to the answer of STAT, summed, ms. */
+  openMs = 0
+  /** From the first DELE to the reply to QUIT, or to the loss of it, summed, ms. */
+  quitMs = 0
   remaining = 0
   /** Of these: numbers that were not asked for. */
   unselected = 0

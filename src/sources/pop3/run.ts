@@ -28,7 +28,7 @@ export class Pop3Run {
 
   /** Resolves when the mailbox is drained (design: two empty sessions, or a complete look that leaves nothing to do). */
   async drain(): Promise<void> {
-    const { context, connector, keeper } = this.#course
+    const { context, connector, keeper, state } = this.#course
     await keeper.forgetGone()
     for (;;) {
       context.progress({ phase: 'connecting' })
@@ -43,6 +43,7 @@ export class Pop3Run {
         continue
       } finally {
         letGo()
+        state.listingBytes += client.listingOctets
       }
       this.#stagnation.assertProgress(String(this.#emptyLooks))
     }
@@ -58,11 +59,13 @@ export class Pop3Run {
     context.progress({ phase: 'listing', sessions: state.sessions, plan: null })
     const { messages, octets } = await client.stat()
     const at = context.clock.monotonic()
+    const openMs = at - connector.connectedAt
+    state.openMs += openMs
     if (messages === 0) return this.#emptyLook(client)
     this.#emptyLooks = 0
     state.remaining = messages
     await course.host.probe(client, messages)
-    const seen = { messages, octets, openMs: at - connector.connectedAt }
+    const seen = { messages, octets, openMs }
     const plan = course.planSession(seen)
     context.log.info(
       { session: state.sessions, listed: messages, ...plan, why: plan.why.code },

@@ -150,10 +150,10 @@ export class Session {
       return true
     }
     context.progress({ phase: 'deleting' })
-    const begun = context.clock.monotonic()
     const expunge = new Expunge({ client, context, state: this.#options.state, keys: this.#keys })
     const numbers = this.#gate.deletable()
     if (numbers.length > 0) await this.#confirmOwner()
+    const begun = context.clock.monotonic()
     try {
       await expunge.run(numbers, { spare: spare && removes === 'unknown' })
       return true

@@ -113,13 +113,18 @@ export class Pop3Source implements Source {
     const state = this.#run?.state
     if (state === undefined) return nothing()
     const { tally, inDoubt, bytes, sessions, remaining, undeletable, unselected, waiting } = state
+    const { listingBytes, openMs, quitMs } = state
     return {
       ...{ counts: { ...tally.counts }, copies: tally.copies },
       ...{ deleted: inDoubt.deleted, verifiedGone: inDoubt.verifiedGone },
-      ...{ remaining, unselected, waiting, bytes, sessions, undeletable },
+      ...{ remaining, unselected, waiting, bytes, sessions, undeletable, listingBytes },
+      ...{ openSeconds: seconds(openMs), quitSeconds: seconds(quitMs) },
     }
   }
 }
+
+/** To the millisecond. */
+const seconds = (ms: number): number => Math.round(ms) / 1000
 
 const nothing = (): SourceReport => ({
   counts: {
@@ -137,4 +142,5 @@ const nothing = (): SourceReport => ({
     bytes: 0,
     sessions: 0,
   },
+  ...{ listingBytes: 0, openSeconds: 0, quitSeconds: 0 },
 })

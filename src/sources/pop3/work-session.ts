@@ -93,7 +93,7 @@ async function readAndFinish(
   session: Session,
   task: Task,
 ): Promise<boolean> {
-  const { context, keeper, deletions } = course
+  const { context, keeper, deletions, state } = course
   let quit = false
   let lost = false
   course.working = true
@@ -112,6 +112,7 @@ async function readAndFinish(
   } finally {
     course.working = false
     deletions.quit(opened.messages, session.deleted)
+    state.quitMs += session.quitMs
     course.learn({
       ...{ openMs: opened.openMs, messages: opened.messages, octets: opened.octets },
       ...{ readMs: session.readMs, read: session.reached, readOctets: session.reachedOctets },
