@@ -29,6 +29,11 @@ import { type WorkItem, WorkPlan } from './work.ts'
 /** Deletions in doubt after which a complete look is due: 24 octets of memory each. */
 const MAX_IN_DOUBT = 4_000_000
 
+/** Sessions without any echo after which none is asked for. */
+const MAX_MUTE = 2
+/** Looks in a run that only find out whether unique-ids have changed; a mailbox that fills quickly can bring them. */
+const MAX_RECHECKS = 3
+
 export type Next = 'done' | 'again'
 
 /** A session as it was opened. */
@@ -81,6 +86,8 @@ export class Course implements CourseParts {
   looked = false
   /** It was found out whether all unique-ids are new. */
   resetChecked = false
+  /** Unique-ids may have changed since they were last looked at: what should be known or gone is not. */
+  recheck = false
   /** Most numbers that a session has listed. */
   widestView = 0
   /** A session is reading or deleting, now. */
@@ -93,8 +100,9 @@ export class Course implements CourseParts {
   stalledAt: WorkItem | undefined
   /** A message that was read, is durable, and was not deleted: whether QUIT removes it shows in the next session. */
   spared: { readonly uidl: string } | undefined
-  /** Sessions in a row in which every answer about a single message was refused, or unlike the listing. */
-  mute = 0
+  /** Sessions in a row in which no answer about a single message was had. */
+  #mute = 0
+  #rechecks = 0
 
   constructor(parts: CourseParts) {
     const { options, context, mailbox, push, connector, host, runStart } = parts
@@ -186,6 +194,30 @@ export class Course implements CourseParts {
   quitRemovesRead(): void {
     this.host.quitSeen('read')
     this.state.inDoubt.removedByQuit()
+  }
+
+  /** The mailbox is not what the last session has left: everything is looked at, a few times in a run. */
+  suspectReset(): boolean {
+    if (this.options.onUidlReset !== 'stop' || this.#rechecks >= MAX_RECHECKS) return false
+    this.#rechecks += 1
+    this.recheck = true
+    return true
+  }
+
+  /**
+   * After a session: did the server refuse to say of any message which it was? Twice in a row, and it is read without being
+   * asked, one message at a time.
+   */
+  heard({ mute }: { readonly mute: boolean }): void {
+    this.#mute = mute ? this.#mute + 1 : 0
+    if (this.#mute >= MAX_MUTE) this.giveUpEchoes()
+  }
+
+  giveUpEchoes(): void {
+    this.host.giveUpEchoes()
+    this.warn(
+      'the server lists single messages and does not answer for them while mail is read: messages are read one at a time',
+    )
   }
 
   /** Windows cost round trips of commands in flight; one at a time, 300 messages 5 ms away took 5.1 s and not 1.8. */

@@ -11,6 +11,8 @@ import type { RunState } from './run-state.ts'
 const MAX_ROUNDS = 3
 /** Answered sessions in a row in which no accepted DELE had effect. */
 const MAX_INEFFECTIVE = 3
+/** Messages that may have come since without anybody wondering. */
+const FEWEST = 10
 
 export class Deletions {
   readonly #context: SourceContext
@@ -24,6 +26,7 @@ export class Deletions {
   #expected = 0
   /** Numbers that should be left of what the last session saw, by STAT less DELE; undefined when that is not known. */
   #atMost: number | undefined
+  #lastDeleted = 0
   #allGone = false
 
   constructor(
@@ -45,7 +48,18 @@ export class Deletions {
 
   /** A session that saw so many numbers went to QUIT with so many DELEs. */
   quit(messages: number, deleted: number): void {
-    if (deleted > 0) this.#atMost = messages - deleted
+    if (deleted === 0) return
+    this.#atMost = messages - deleted
+    this.#lastDeleted = deleted
+  }
+
+  /** Is far more there than the last session should have left? Said once after each. @param messages count of STAT */
+  fellShort(messages: number): boolean {
+    if (this.#atMost === undefined) return false
+    const more = messages - this.#atMost
+    const short = more >= Math.max(FEWEST, this.#lastDeleted / 2)
+    if (short) this.#atMost = undefined
+    return short
   }
 
   /** Is the mailbox smaller by all that the last session has deleted? @param messages count of STAT */

@@ -46,6 +46,8 @@ export class Echo<Item extends Numbered> {
   #unasked = 0
   #last: Issued<Item> | undefined
   #discarded = false
+  #matched = 0
+  #refused = 0
   #settling: Promise<unknown> = Promise.resolve()
 
   constructor(options: EchoOptions<Item>) {
@@ -84,6 +86,11 @@ export class Echo<Item extends Numbered> {
     else this.#held.push(held)
   }
 
+  /** Whatever was asked, the server refused to say. */
+  get mute(): boolean {
+    return this.#refused > 0 && this.#matched === 0
+  }
+
   /** The session is over: what is not bound has not come. */
   discard(): void {
     this.#discarded = true
@@ -117,6 +124,8 @@ export class Echo<Item extends Numbered> {
     const settled = this.#upTo(upTo)
     this.#held = this.#held.filter(({ ticket }) => ticket > upTo)
     if (answer === true) this.#options.host.bound += settled.length
+    if (answer === true) this.#matched += settled.length
+    else this.#refused += settled.length
     for (const { release, discard } of settled) (answer === true ? release : discard)()
   }
 

@@ -59,7 +59,7 @@ const looksAlways = ({ options, comparesHeaders }: Course, items: readonly WorkI
 async function listAll(course: Course, opened: Opened): Promise<Seen & { named: number }> {
   const { client, messages } = opened
   const { context, state, host, deletions, mailbox } = course
-  const look = new Look(context, state, !course.looked)
+  const look = new Look(context, state, !course.looked, course.recheck)
   const plan = course.workPlan(opened.plan)
   deletions.expect(messages)
   await course.selection?.prepare(client, messages)
@@ -78,12 +78,14 @@ async function judgeLook(course: Course, opened: Opened, seen: Seen): Promise<Ju
   if (!seen.complete) return NOTHING_JUDGED
   const { options, mailbox, deletions, keeper } = course
   judgeSpared(course, opened, seen)
-  const checkReset = options.onUidlReset === 'stop' && !course.resetChecked
+  const due = !course.resetChecked || course.recheck
+  const checkReset = options.onUidlReset === 'stop' && due
   const judged = await judge({
     ...{ client: opened.client, ...seen, mailbox, checkReset, deletions, keeper },
   })
   // Not before: a connection lost while the samples were read has answered nothing.
   course.resetChecked = true
+  course.recheck = false
   return judged
 }
 

@@ -20,13 +20,16 @@ export class Look {
   readonly #first: boolean
   readonly #reset: UidlReset | undefined
 
-  /** @param first is it the first complete look of this run? */
-  constructor(context: SourceContext, state: RunState, first: boolean) {
+  /**
+   * @param first is it the first complete look of this run?
+   * @param recheck is there reason to think that unique-ids have changed since?
+   */
+  constructor(context: SourceContext, state: RunState, first: boolean, recheck = false) {
     this.#context = context
     this.#state = state
     this.#listed = new Occurrences(context.random)
     this.#first = first
-    this.#reset = first ? new UidlReset(context.ledger) : undefined
+    this.#reset = first || recheck ? new UidlReset(context.ledger, !first) : undefined
   }
 
   see(uidl: string, message: { readonly n: number; readonly octets: number }): void {

@@ -82,6 +82,11 @@ export class Session {
     return new Set([...this.#keys.values()].map(({ key }) => key))
   }
 
+  /** Messages came, and the server refused to say of any which it was. */
+  get mute(): boolean {
+    return this.#echo.mute
+  }
+
   get spoilt(): boolean {
     return this.#gate.spoilt
   }

@@ -14,6 +14,8 @@ import { work } from './work-session.ts'
 /** Reads and deletes from the first number on. */
 export async function readWindows(course: Course, opened: Opened): Promise<Next> {
   const { messages } = opened
+  if (course.deletions.fellShort(messages) && course.suspectReset())
+    return lookAndWork(course, opened)
   if (course.spared !== undefined && !(await sparedIsThere(course, opened)))
     return lookAndWork(course, opened)
   const plan = course.workPlan(opened.plan)
@@ -21,6 +23,9 @@ export async function readWindows(course: Course, opened: Opened): Promise<Next>
   const items = windows.read()
   const first = await items.next()
   if (windows.deletedIsListed) return lookAndWork(course, opened)
+  // The last session has left durable mail behind, and none of it is there under its unique-id.
+  if (course.knownOnly && windows.known === 0 && course.suspectReset())
+    return lookAndWork(course, opened)
   course.widestView = Math.max(course.widestView, messages)
   reportTotals(course, opened)
   return work(course, opened, {

@@ -37,7 +37,8 @@ export class Windows {
   #covered: number
   #deletedIsListed = false
   #knownOnly: boolean
-  #known = 0
+  /** Items among them that the ledger knows. */
+  known = 0
   #over = false
   /** Items of work that were found. */
   items = 0
@@ -90,8 +91,8 @@ export class Windows {
   /** Known messages lie together, where a lost session has left them: the first window without any ends them. */
   #take(): readonly WorkItem[] {
     const { known, fresh } = this.#options.plan.takeNew()
-    this.#known += known.length
-    if (this.#knownOnly && this.#known === 0) this.#knownOnly = false
+    this.known += known.length
+    if (this.#knownOnly && this.known === 0) this.#knownOnly = false
     if (!this.#knownOnly) return [...known, ...fresh]
     this.#options.plan.putOff(fresh)
     this.#over = known.length === 0

@@ -1,5 +1,5 @@
 /** The two phases of a session with work: reading, then deleting and QUIT (G9); and what is learned for the next one. */
-import { describeError } from '../../errors.ts'
+import { MaildrainError, describeError } from '../../errors.ts'
 import type { Course, Next, Opened } from './course.ts'
 import type { HeaderRules } from './header-comparison.ts'
 import type { Look } from './look.ts'
@@ -107,12 +107,13 @@ async function readAndFinish(
     return quit
   } catch (error) {
     lost = !context.stopping.aborted
-    if (lost) lose(course, session, error)
+    if (lost) lose(course, opened, session, error)
     throw session.quota ?? error
   } finally {
     course.working = false
     deletions.quit(opened.messages, session.deleted)
     state.quitMs += session.quitMs
+    course.heard(session)
     course.learn({
       ...{ openMs: opened.openMs, messages: opened.messages, octets: opened.octets },
       ...{ readMs: session.readMs, read: session.reached, readOctets: session.reachedOctets },
@@ -127,7 +128,7 @@ async function readAndFinish(
 }
 
 /** A session without a QUIT reply is a lost bet: the next is half as long and begins with what is known. */
-function lose(course: Course, session: Session, error: unknown): void {
+function lose(course: Course, opened: Opened, session: Session, error: unknown): void {
   const { connector, state, context } = course
   if (state.advanced()) connector.progressed()
   const { stalledAt, reached } = session
@@ -135,6 +136,9 @@ function lose(course: Course, session: Session, error: unknown): void {
   const again = stalledAt !== undefined && stalledAt.uidl === course.stalledAt?.uidl
   if (again) state.suspect(stalledAt, 'disconnected', 0)
   course.stalledAt = stalledAt
+  // One command at a time replies cannot be taken for one another's: then LIST n is not what LIST is.
+  const alone = error instanceof MaildrainError && error.code === 'MAILDRAIN_POP3_DESYNC'
+  if (alone && !opened.client.pipelining && !course.host.listing.uidl) course.giveUpEchoes()
   if (!course.deleting) return
   course.knownOnly = session.progressed > 0
   context.log.info(

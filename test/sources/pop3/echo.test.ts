@@ -183,6 +183,38 @@ describe('G9: a drain', () => {
     expect(asked).toHaveLength(1)
   })
 
+  it('reads on, one at a time, where no answer about a single message is had once mail was read', async () => {
+    let read = 0
+    const server = await serve(40, {
+      behaviour: {
+        replyOverride: (verb, argument, session) => {
+          if (verb === 'RETR') read = session
+          const refuses = verb === 'UIDL' && argument !== '' && read === session
+          return refuses ? '-ERR not now\r\n' : undefined
+        },
+      },
+    })
+    const sink = new MemorySink()
+    const receipt = await drainInto(server, sink)
+    expect(receipt).toMatchObject({ delivered: 40, deleted: 40, verifiedGone: 40 })
+    expect(sink.records).toHaveLength(40)
+    expect(receipt.sessions).toBeLessThan(8)
+  })
+
+  it('without unique-ids: reads on where LIST of one message is not what the listing says', async () => {
+    const server = await serve(30, {
+      behaviour: {
+        noUidl: true,
+        replyOverride: (verb, argument) =>
+          verb === 'LIST' && Number(argument) > 1 ? `+OK ${argument} 7\r\n` : undefined,
+      },
+    })
+    const sink = new MemorySink()
+    const receipt = await drainInto(server, sink)
+    expect(receipt).toMatchObject({ delivered: 30, deleted: 30, verifiedGone: 30 })
+    expect(sink.records).toHaveLength(30)
+  })
+
   it('still reads many at a time after the server was away for a while', async () => {
     const server = await serve(200, {
       behaviour: {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { drainInto, serve } from '../../support/drains.ts'
+import { drainInto, serve, smallMessage } from '../../support/drains.ts'
 import { MemorySink } from '../../support/memory-sink.ts'
 
 /** Messages of different sizes. */
@@ -62,5 +62,53 @@ describe('case 105: a server that gives all mail new unique-ids', () => {
     const mailboxId = `user@127.0.0.1:${server.port}`
     const receipt = await drainInto(other, sink, { source: { mailboxId } })
     expect(receipt).toMatchObject({ delivered: 40, verifiedGone: 40 })
+  })
+})
+
+describe('unique-ids that change in the middle of a run', () => {
+  it('mail that was deleted comes back under new ones (Dovecot on mbox, when a sender wrote X-UID): found by bytes, not delivered again', async () => {
+    const server = await serve(90, {
+      behaviour: {
+        ignoreDeletes: 1,
+        uidlOf: (_, uidl, session) => (session > 1 ? `new-${uidl}` : uidl),
+      },
+    })
+    const sink = new MemorySink()
+    const run = drainInto(server, sink, { source: { sessionMessages: 30, windowMessages: 10 } })
+    await expect(run).rejects.toMatchObject({ code: 'MAILDRAIN_LEDGER_UIDL_RESET' })
+    expect(sink.records).toHaveLength(30)
+    expect(server.remaining()).toBe(90)
+  })
+
+  it('what a lost session has delivered is listed under new ones', async () => {
+    const server = await serve(90, {
+      behaviour: {
+        dropAfterCommands: (session) => (session === 1 ? 150 : undefined),
+        uidlOf: (_, uidl, session) => (session > 1 ? `new-${uidl}` : uidl),
+      },
+    })
+    const sink = new MemorySink()
+    const run = drainInto(server, sink, { source: { windowMessages: 10 }, batchMaxMessages: 5 })
+    await expect(run).rejects.toMatchObject({ code: 'MAILDRAIN_LEDGER_UIDL_RESET' })
+    const bytes = sink.records.map(({ value }) => value.raw.toString('latin1'))
+    expect(new Set(bytes).size).toBe(bytes.length)
+    expect(server.remaining()).toBe(90)
+  })
+
+  it('a mailbox that fills as quickly as it is drained is not taken for one', async () => {
+    const server = await serve(60)
+    let [last, index] = [0, 60]
+    const sink = new MemorySink()
+    const receipt = await drainInto(server, sink, {
+      source: { sessionMessages: 20, windowMessages: 10 },
+      onProgress: ({ phase, sessions }) => {
+        if (phase !== 'deleting' || sessions === last || index >= 150) return
+        last = sessions
+        for (let i = 0; i < 15; i += 1) server.add(smallMessage((index += 1)))
+      },
+    })
+    expect(receipt.remaining).toBeLessThan(30)
+    const bytes = sink.records.map(({ value }) => value.raw.toString('latin1'))
+    expect(new Set(bytes).size).toBe(bytes.length)
   })
 })
