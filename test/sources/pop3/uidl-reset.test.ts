@@ -74,7 +74,8 @@ describe('unique-ids that change in the middle of a run', () => {
       },
     })
     const sink = new MemorySink()
-    const run = drainInto(server, sink, { source: { sessionMessages: 30, windowMessages: 10 } })
+    const source = { sessionMessages: 30, windowMessages: 10, quitDeletes: 'no' } as const
+    const run = drainInto(server, sink, { source })
     await expect(run).rejects.toMatchObject({ code: 'MAILDRAIN_LEDGER_UIDL_RESET' })
     expect(sink.records).toHaveLength(30)
     expect(server.remaining()).toBe(90)
