@@ -30,7 +30,7 @@ export async function sourceOptions(flags: SourceFlags): Promise<Pop3SourceOptio
   const options: Omit<Pop3SourceOptions, 'auth'> = {
     ...{ host, tls: tlsOf(flags, address), allowCleartext: flags.insecure },
     ...{ quitDeletes: flags.quitDeletes, discover: flags.discover },
-    ...{ onUidlReset: flags.onUidlReset, compare: flags.compare },
+    ...{ onUidlReset: flags.onUidlReset, listing: flags.listing, compare: flags.compare },
     ...{ minTlsVersion: flags.tlsMin, utf8: flags.noUtf8 ? 'off' : 'auto' },
     ...(port === undefined ? {} : { port }),
     ...(flags.caFile === undefined ? {} : { ca: readPem('--ca-file', flags.caFile) }),

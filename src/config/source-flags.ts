@@ -157,6 +157,13 @@ export const sourceFlags = z.strictObject({
     .optional()
     .describe('Only messages of at most so many octets.')
     .meta({ placeholder: 'OCTETS' }),
+  listing: z
+    .enum(['auto', 'full'])
+    .default('auto')
+    .describe(
+      'auto: LIST and UIDL by number where the server answers so; full: everything at once in each session.',
+    )
+    .meta({ placeholder: 'HOW' }),
   quitDeletes: z
     .enum(['auto', 'yes', 'no'])
     .default('auto')
