@@ -27,17 +27,44 @@ describe('G9: listings window by window', () => {
     expect(first).not.toContain('UIDL 31')
   })
 
-  it('costs at most 40 octets and 1.1 unique-ids a message', async () => {
-    const uidl = 'x'.repeat(60)
-    const server = await serve(300, { behaviour: { uidlOf: (n) => `${uidl}${n + 1000}` } })
+  it.each([
+    [300, 20],
+    [300, 70],
+    [3000, 16],
+    [12_000, 30],
+  ])(
+    '%i messages: at most 40 octets and 1.1 unique-ids of %i octets each are listed',
+    async (count, length) => {
+      const server = await serve(count, {
+        behaviour: { uidlOf: (index) => String(index).padStart(length, 'x') },
+      })
+      const receipt = await drainInto(server, new MemorySink())
+      expect(receipt).toMatchObject({ delivered: count, verifiedGone: count })
+      expect(receipt.listingBytes).toBeLessThanOrEqual(count * (40 + 1.1 * length))
+      // Each was listed by number, and some were asked for once more.
+      expect(receipt.listingBytes).toBeGreaterThan(count * (20 + length))
+    },
+  )
+
+  it('the receipt counts every octet of listings', async () => {
+    const server = await serve(3)
+    const receipt = await drainInto(server, new MemorySink())
     let octets = 0
-    for (let n = 1; n <= 300; n += 1)
-      octets += `+OK ${n} 1000\r\n`.length + `+OK ${n} ${uidl}${n + 1000}\r\n`.length
-    await drainInto(server, new MemorySink(), { source: { windowMessages: 50 } })
-    const listed = server.log.filter(({ verb }) => verb === 'LIST' || verb === 'UIDL').length
-    // The probe and the echoes are among them: 32, then one in 16.
-    expect(listed).toBeLessThanOrEqual(2 * 300 + 2 + 32 + (300 - 32) / 16 + 1)
-    expect(octets / 300).toBeLessThanOrEqual(40 + 1.1 * 64)
+    for (const { verb, argument } of server.log) {
+      const n = Number(argument)
+      const { uidl, octets: size } = smallMessage(n - 1)
+      if (verb === 'UIDL') octets += `+OK ${n} ${uidl}\r\n`.length
+      if (verb === 'LIST') octets += `+OK ${n} ${size}\r\n`.length
+    }
+    expect(receipt.listingBytes).toBe(octets)
+  })
+
+  it('the receipt says how long opening and QUIT took', async () => {
+    const server = await serve(30, { behaviour: { delayMs: 10 } })
+    const { openSeconds, quitSeconds, seconds } = await drainInto(server, new MemorySink())
+    expect(openSeconds).toBeGreaterThan(3 * 0.03)
+    expect(quitSeconds).toBeGreaterThan(0.01)
+    expect(openSeconds + quitSeconds).toBeLessThanOrEqual(seconds)
   })
 
   it('reads a window ahead', async () => {
