@@ -190,6 +190,14 @@ export class Course implements CourseParts {
     })
   }
 
+  /**
+   * May a message that was read, not deleted, and is listed still be taken for the rule? What was deleted is gone, so that it
+   * is not about to be, and nothing else is; and no other message can stand under its unique-id.
+   */
+  leftAsRead(messages: number): boolean {
+    return this.deletions.countExactly(messages) && !this.host.repeatsUidls
+  }
+
   /** The message that was read and not deleted is gone. */
   quitRemovesRead(): void {
     this.host.quitSeen('read')

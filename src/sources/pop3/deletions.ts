@@ -67,6 +67,14 @@ export class Deletions {
     return this.#atMost !== undefined && messages <= this.#atMost
   }
 
+  /**
+   * Is the mailbox smaller by what was deleted, and by nothing else? Had QUIT removed what was read as well, it would be
+   * smaller by more.
+   */
+  countExactly(messages: number): boolean {
+    return this.#atMost === messages
+  }
+
   /** To be called before a look, which removes what is gone. @param messages count of STAT */
   expect(messages: number): void {
     this.#expected = this.#state.inDoubt.size

@@ -120,6 +120,11 @@ export class Host {
   }
 
   /** A unique-id stands for several messages: a message under a known one may be any other. */
+  /** A unique-id was seen to stand for several messages. */
+  get repeatsUidls(): boolean {
+    return this.#notes.uidlsRepeat
+  }
+
   uidlRepeats(): void {
     this.#notes = { ...this.#notes, uidlsRepeat: true }
   }

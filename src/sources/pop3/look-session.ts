@@ -91,11 +91,11 @@ async function judgeLook(course: Course, opened: Opened, seen: Seen): Promise<Ju
 
 /** A message was read, and QUIT sent without DELE for it: this look shows what QUIT made of it. */
 function judgeSpared(course: Course, { messages }: Opened, { look }: Seen): void {
-  const { spared, deletions, host } = course
+  const { spared, host } = course
   if (spared === undefined) return
   course.spared = undefined
   if (look.timesListed(spared.uidl) === 0) course.quitRemovesRead()
-  else if (deletions.count(messages)) host.quitSeen('deleted')
+  else if (course.leftAsRead(messages)) host.quitSeen('deleted')
 }
 
 /** This session has read nothing: it may QUIT, and must, for the next look is a fresh session. */

@@ -103,9 +103,8 @@ function windowsFrom(from: number, course: Course, opened: Opened, plan: WorkPla
 
 /** Is the message that was read and not deleted the first one now? Else it takes a complete look to find out. */
 async function sparedIsThere(course: Course, { client, messages }: Opened): Promise<boolean> {
-  const { spared, deletions, host } = course
-  // What was deleted is gone, so that what is still there was not removed by QUIT, and is not about to be.
-  if (spared === undefined || !deletions.count(messages)) return false
+  const { spared, host } = course
+  if (spared === undefined || !course.leftAsRead(messages)) return false
   const [first] = await client.window(1, 1, host.listing)
   if (first?.uidl !== spared.uidl) return false
   host.quitSeen('deleted')

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { drainInto, serve } from '../../support/drains.ts'
+import { drainInto, serve, smallMessage } from '../../support/drains.ts'
 import { MemorySink } from '../../support/memory-sink.ts'
 
 const source = { sessionMessages: 10, windowMessages: 5 }
@@ -52,6 +52,26 @@ describe('G2: what QUIT removes on an unknown host', () => {
     const second = server.log.filter(({ verb, session }) => verb === 'DELE' && session === 2)
     expect(second).toHaveLength(9)
     expect(server.remainingIndexes()).toEqual([])
+  })
+
+  it('is not told by another message under the same unique-id, nor by new mail that makes up the count', async () => {
+    const server = await serve(45, {
+      behaviour: { quitRemovesRead: true, uidlOf: (index, uidl) => (index < 40 ? uidl : 'uid-1') },
+    })
+    const sink = new MemorySink()
+    let added = false
+    await drainInto(server, sink, {
+      source,
+      through: [odd],
+      onProgress: ({ phase, sessions }) => {
+        if (phase !== 'deleting' || sessions > 2 || added) return
+        added = true
+        server.add(smallMessage(101))
+      },
+    })
+    const left = server.remainingIndexes()
+    for (let i = 0; i < 40; i += 2) expect(left).toContain(i)
+    expect(quitOf(sink)).not.toBe('deleted')
   })
 
   it('is not asked by a session that gets to the end', async () => {
