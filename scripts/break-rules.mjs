@@ -418,8 +418,8 @@ const breakages = [
   [
     'G2',
     'a drain that was stopped goes on asking for mail',
-    source('session.ts'),
-    'const withdraw = () => options.client.withdrawRetrs(stopping.reason as MaildrainError)',
+    source('stop.ts'),
+    'const withdraw = () => client.withdrawRetrs(stopping.reason as MaildrainError)',
     'const withdraw = () => undefined',
     ['test/pipeline/stop.test.ts'],
   ],
