@@ -255,7 +255,7 @@ Small generated messages of some 4 kB in a Dovecot, drained into SQLite with del
 _fixed_: the same command with \`--session-messages 500 --listing full\`, which is what programs do that delete in batches. After
 each drain every message is in the database by its SHA-256, once, and the mailbox is empty.
 
-${machine()}, everything on one machine; Dovecot as a local process.
+${machine()}, everything on one machine; Dovecot as a local process. One run each.
 
 \`npm run soak -- sessions\`
 
