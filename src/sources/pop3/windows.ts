@@ -26,6 +26,9 @@ export interface WindowsOptions {
   readonly deletionsCount: boolean
 }
 
+/** Messages of a window at least: what is kept is stepped over, and takes no room. */
+const FEWEST = 20
+
 interface Seen {
   readonly message: ListedMessage
   readonly entries: readonly LedgerEntry[]
@@ -35,6 +38,8 @@ export class Windows {
   readonly #options: WindowsOptions
   /** Numbers up to this one were listed and considered. */
   #covered: number
+  /** Last number of the window that was asked for. */
+  #to = 0
   #deletedIsListed = false
   #knownOnly: boolean
   /** Items among them that the ledger knows. */
@@ -67,7 +72,7 @@ export class Windows {
     let ahead = this.#list(this.#covered + 1)
     while (!this.#isOver()) {
       const listed = await ahead
-      const to = this.#end(this.#covered + 1)
+      const to = this.#to
       const seen = listed.map((message) => ({ message, entries: plan.entries(message.uidl) }))
       if (!this.#options.deletionsCount && seen.some((each) => this.#isInDoubt(each))) {
         this.#deletedIsListed = true
@@ -99,17 +104,15 @@ export class Windows {
     return known
   }
 
+  /** What would not fit into the session is not listed: the next one would list it again. */
   #list(from: number): Promise<ListedMessage[]> {
-    const { client, host } = this.#options
-    const window = client.window(from, this.#end(from), host.listing)
+    const { client, host, plan, messages, windowMessages } = this.#options
+    const size = Math.min(windowMessages, Math.max(FEWEST, plan.room))
+    this.#to = Math.min(messages, from + size - 1)
+    const window = client.window(from, this.#to, host.listing)
     // It is asked for before it is waited for; the session may be lost meanwhile.
     window.catch(() => undefined)
     return window
-  }
-
-  #end(from: number): number {
-    const { messages, windowMessages } = this.#options
-    return Math.min(messages, from + windowMessages - 1)
   }
 
   /** Where QUIT was not answered it is no wonder: such mail is compared and deleted again. */

@@ -193,6 +193,11 @@ export class WorkPlan {
     }
   }
 
+  /** Messages that still fit into this session. */
+  get room(): number {
+    return Math.max(0, this.#options.limit.messages - this.#messages)
+  }
+
   /** Nothing more fits into this session. */
   isFull(): boolean {
     const { limit } = this.#options

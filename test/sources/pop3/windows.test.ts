@@ -46,6 +46,22 @@ describe('G9: listings window by window', () => {
     },
   )
 
+  it.each([50, 201])(
+    'sessions of %i messages list hardly more than they read',
+    async (sessionMessages) => {
+      const count = 600
+      const server = await serve(count, {
+        behaviour: { uidlOf: (index) => String(index).padStart(70, 'x') },
+      })
+      const receipt = await drainInto(server, new MemorySink(), { source: { sessionMessages } })
+      expect(receipt).toMatchObject({ delivered: count, verifiedGone: count })
+      // An opening asks once more about the first one, to find out what QUIT has removed.
+      expect(receipt.listingBytes).toBeLessThanOrEqual(
+        count * (40 + 1.1 * 70) + receipt.sessions * 200,
+      )
+    },
+  )
+
   it('the receipt counts every octet of listings', async () => {
     const server = await serve(3)
     const receipt = await drainInto(server, new MemorySink())
