@@ -10,6 +10,7 @@ import type { Connector } from './connect.ts'
 import { Deletions } from './deletions.ts'
 import { Due } from './due.ts'
 import { type Host, quitRemoves } from './host.ts'
+import type { Spared } from './expunge.ts'
 import { Keeper } from './keeper.ts'
 import type { ResolvedPop3SourceOptions } from './options.ts'
 import {
@@ -99,7 +100,9 @@ export class Course implements CourseParts {
   /** Where the last session was lost. */
   stalledAt: WorkItem | undefined
   /** A message that was read, is durable, and was not deleted: whether QUIT removes it shows in the next session. */
-  spared: { readonly uidl: string } | undefined
+  spared: Spared | undefined
+  /** Such a message seems to be there still: its key, until its bytes have said so. */
+  leftAsRead: string | undefined
   /** Sessions in a row in which no answer about a single message was had. */
   #mute = 0
   #rechecks = 0
@@ -194,8 +197,10 @@ export class Course implements CourseParts {
    * May a message that was read, not deleted, and is listed still be taken for the rule? What was deleted is gone, so that it
    * is not about to be, and nothing else is; and no other message can stand under its unique-id.
    */
-  leftAsRead(messages: number): boolean {
-    return this.deletions.countExactly(messages) && !this.host.repeatsUidls
+  expectSpared({ key }: Spared, messages: number): boolean {
+    const may = this.deletions.countExactly(messages) && !this.host.repeatsUidls
+    this.leftAsRead = may ? key : undefined
+    return may
   }
 
   /** The message that was read and not deleted is gone. */

@@ -13,6 +13,12 @@ interface Message {
   readonly uidl: string | null
 }
 
+/** A message that was left undeleted. */
+export interface Spared {
+  readonly key: string
+  readonly uidl: string
+}
+
 export interface ExpungeOptions {
   /** Its reading phase is over. */
   readonly client: Pop3Client
@@ -29,7 +35,7 @@ export class Expunge {
   readonly #options: ExpungeOptions
   readonly #accepted: Message[] = []
   /** Durable, and left undeleted to see what QUIT makes of it. */
-  spared: { readonly uidl: string } | undefined
+  spared: Spared | undefined
 
   constructor(options: ExpungeOptions) {
     this.#options = options
@@ -54,10 +60,11 @@ export class Expunge {
   }
 
   /** The lowest, for it will be number 1 then; with others beside it, whose absence shows that QUIT had its effect. */
-  #spare(numbers: readonly number[]): { readonly n: number; readonly uidl: string } | undefined {
+  #spare(numbers: readonly number[]): (Spared & { readonly n: number }) | undefined {
     const [n] = numbers
-    const uidl = n === undefined || numbers.length < 2 ? null : this.#options.keys.get(n)?.uidl
-    return n === undefined || typeof uidl !== 'string' ? undefined : { n, uidl }
+    if (n === undefined || numbers.length < 2) return undefined
+    const { key, uidl } = this.#options.keys.get(n) ?? { key: '', uidl: null }
+    return uidl === null ? undefined : { n, key, uidl }
   }
 
   async #delete(numbers: readonly number[]): Promise<void> {

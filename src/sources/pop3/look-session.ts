@@ -41,8 +41,7 @@ export async function lookAndWork(course: Course, opened: Opened): Promise<Next>
   const { items, retrying } = dueFirst(course, opened, { plan, ...taskOf(plan, judged.givenUp) })
   if (items.length === 0 && !complete) throw unlisted(course, opened, seen)
   if (items.length === 0 || onlyNewMail(course, plan, messages)) {
-    await quitQuietly(client, course.context.log)
-    return 'done'
+    return endLook(course, opened, items.length === 0 && plan.remaining > 0)
   }
   course.widestView = Math.max(course.widestView, messages)
   course.lookDue = plan.remaining === 0 || looksAlways(course, items)
@@ -50,6 +49,12 @@ export async function lookAndWork(course: Course, opened: Opened): Promise<Next>
     ...{ plan, items, retrying, hasUidl, look, complete, repeated: plan.repeated },
     stays: course.due.waits && items.every(({ due }) => !due),
   })
+}
+
+/** @param more all that fitted into this session was given up just now: the others come next */
+async function endLook(course: Course, { client }: Opened, more: boolean): Promise<Next> {
+  await quitQuietly(client, course.context.log)
+  return more ? 'again' : 'done'
 }
 
 /** Windows do not tell whether a unique-id stands for one number. */
@@ -91,11 +96,11 @@ async function judgeLook(course: Course, opened: Opened, seen: Seen): Promise<Ju
 
 /** A message was read, and QUIT sent without DELE for it: this look shows what QUIT made of it. */
 function judgeSpared(course: Course, { messages }: Opened, { look }: Seen): void {
-  const { spared, host } = course
+  const { spared } = course
   if (spared === undefined) return
   course.spared = undefined
   if (look.timesListed(spared.uidl) === 0) course.quitRemovesRead()
-  else if (course.leftAsRead(messages)) host.quitSeen('deleted')
+  else course.expectSpared(spared, messages)
 }
 
 /** This session has read nothing: it may QUIT, and must, for the next look is a fresh session. */

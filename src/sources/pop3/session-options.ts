@@ -18,7 +18,10 @@ export interface SessionOptions {
   readonly state: RunState
   readonly host: Host
   readonly mailbox: string
-  readonly removes: QuitRemoves
+  /** Key of a message that an earlier session has read and not deleted; its bytes show that QUIT has left it. */
+  readonly spared: string | undefined
+  /** Asked when reading is over: the session itself may show it. */
+  readonly removes: () => QuitRemoves
   readonly deleting: boolean
   readonly due: Due
   /** Mail stays, and QUIT may dispose of what is durable all the same. */

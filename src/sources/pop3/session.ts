@@ -10,7 +10,7 @@ import { answer } from './answer.ts'
 import { Collector, messageOf } from './collector.ts'
 import { Copies } from './copies.ts'
 import { Echo } from './echo.ts'
-import { Expunge, noteRefusal } from './expunge.ts'
+import { Expunge, type Spared, noteRefusal } from './expunge.ts'
 import { HeaderComparison, type HeaderRules, isOther } from './header-comparison.ts'
 import { KeepAlive } from './keep-alive.ts'
 import type { Push, SessionOptions } from './session-options.ts'
@@ -54,7 +54,7 @@ export class Session {
   readMs = 0
   quitMs = 0
   /** Durable, and left undeleted to see what QUIT makes of it. */
-  spared: { readonly uidl: string } | undefined
+  spared: Spared | undefined
 
   constructor(options: SessionOptions) {
     this.#options = options
@@ -145,7 +145,8 @@ export class Session {
    * @param spare where it is not known what QUIT removes, leave one message undeleted, to be looked for in the next session
    */
   async finish({ spare }: { readonly spare: boolean }): Promise<boolean> {
-    const { client, removes, deleting, disposes, context } = this.#options
+    const { client, deleting, disposes, context } = this.#options
+    const removes = this.#options.removes()
     if (!this.#gate.mayQuit(removes, deleting || disposes)) {
       client.close()
       return false
@@ -295,6 +296,7 @@ export class Session {
     this.#keys.set(item.n, { key: message.key, uidl: item.uidl })
     this.#headers?.came(item, message)
     if (isOther(context.ledger, item, message)) this.#options.host.uidlRepeats()
+    if (message.key === this.#options.spared) this.#options.host.quitSeen('deleted')
     state.tally.see(message.key)
     state.readAgain(item)
     const settled = (verdict: Verdict) => this.#settled(item, message, verdict, collector.credit)

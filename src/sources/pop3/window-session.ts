@@ -85,9 +85,9 @@ async function knownNumbers(course: Course, opened: Opened): Promise<number | un
 }
 
 /** Once a run, and before it has written anything: what it writes is counted one by one. */
-function countStanding({ state, runStart }: Course, standing: Standing): void {
+function countStanding({ state, clock }: Course, standing: Standing): void {
   if (state.standingBefore !== undefined || state.tally.counts.seen > 0) return
-  state.standingBefore = runStart
+  state.standingBefore = clock.now()
   state.tally.standing(standing)
 }
 
@@ -104,10 +104,10 @@ function windowsFrom(from: number, course: Course, opened: Opened, plan: WorkPla
 /** Is the message that was read and not deleted the first one now? Else it takes a complete look to find out. */
 async function sparedIsThere(course: Course, { client, messages }: Opened): Promise<boolean> {
   const { spared, host } = course
-  if (spared === undefined || !course.leftAsRead(messages)) return false
+  if (spared === undefined) return false
   const [first] = await client.window(1, 1, host.listing)
   if (first?.uidl !== spared.uidl) return false
-  host.quitSeen('deleted')
+  if (!course.expectSpared(spared, messages)) return false
   course.spared = undefined
   return true
 }

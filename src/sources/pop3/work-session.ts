@@ -30,11 +30,13 @@ export async function work(course: Course, opened: Opened, task: Task): Promise<
   const { client, at, plan } = opened
   const session = new Session({
     ...{ client, context, state, mailbox: course.mailbox, host: course.host },
-    ...{ removes: course.removes(client), due: course.due, disposes: course.disposes },
+    spared: course.leftAsRead,
+    ...{ removes: () => course.removes(client), due: course.due, disposes: course.disposes },
     ...{ deleting: course.deleting, sizes: options.sizes, keepAliveMs: options.keepAliveMs },
     ...{ until: at + plan.ms, oneByOne: task.retrying, repeated: task.repeated },
     headers: headerRules(course, task),
   })
+  course.leftAsRead = undefined
   context.progress({ phase: 'reading' })
   const quit = await readAndFinish(course, opened, session, task)
   if (session.quota === undefined || session.progressed > 0) connector.progressed()

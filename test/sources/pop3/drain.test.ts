@@ -180,6 +180,15 @@ describe('G10: the limit', () => {
   })
 })
 
+it('what did not fit into a session in which all was given up is drained by the next', async () => {
+  const server = await serve(20, { behaviour: { ignoreDeletes: true } })
+  const source = { sessionMessages: 3, quitDeletes: 'no' as const, lookDelaysMs: [] }
+  const sink = new MemorySink()
+  const receipt = await drainInto(server, sink, { source })
+  expect(receipt).toMatchObject({ seen: 20, delivered: 20, remaining: 20 })
+  expect(receipt.undeletable).toBeGreaterThan(0)
+})
+
 describe('transforms', () => {
   it('G3: what a transform filters stays on the server and is not read again', async () => {
     const server = await serve(10, { capabilities: { expire: 'NEVER' } })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { drainInto, serve, smallMessage } from '../../support/drains.ts'
+import { drainInto, serve, smallMailbox, smallMessage } from '../../support/drains.ts'
 import { MemorySink } from '../../support/memory-sink.ts'
 
 const source = { sessionMessages: 10, windowMessages: 5 }
@@ -72,6 +72,31 @@ describe('G2: what QUIT removes on an unknown host', () => {
     const left = server.remainingIndexes()
     for (let i = 0; i < 40; i += 2) expect(left).toContain(i)
     expect(quitOf(sink)).not.toBe('deleted')
+  })
+
+  it('is not told where unique-ids repeat from session to session, and one message has come', async () => {
+    let added = false
+    const mailbox = smallMailbox(45)
+    const number = (raw: Buffer) => Number(/number (\d+)/.exec(raw.toString('latin1'))?.[1])
+    const server = await serve(45, {
+      mailbox,
+      behaviour: { quitRemovesRead: true, uidlOf: (index) => `r-${index % 10}` },
+      onEvent: ({ kind }) => {
+        if (kind !== 'expunge' || added) return
+        added = true
+        server.add(smallMessage(45))
+      },
+    })
+    const sink = new MemorySink()
+    const late = (record: { raw: Buffer }) =>
+      number(record.raw) < 20 || number(record.raw) % 2 ? record : null
+    await drainInto(server, sink, { source, through: [late] }).catch(() => undefined)
+    const stored = new Set(sink.records.map(({ value }) => number(value.raw)))
+    const left = new Set(server.remainingIndexes())
+    const lost = Array.from({ length: 46 }, (_, i) => i).filter(
+      (i) => !stored.has(i) && !left.has(i),
+    )
+    expect(lost).toEqual([])
   })
 
   it('is not asked by a session that gets to the end', async () => {
