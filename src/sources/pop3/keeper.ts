@@ -26,6 +26,8 @@ export class Keeper {
 
   /** Tombstones for what an earlier run saw gone a day ago: never in the run that deleted it (G7). */
   async forgetGone(): Promise<void> {
+    // Nobody has deleted it: where a view shows the newest mail only (WildDuck), it may come back when others delete.
+    if (!this.#context.deletion) return
     const { ledger, clock, stopping } = this.#context
     const keys = [...ledger.goneBefore(clock.now() - DAY_MS)]
     for (let i = 0; i < keys.length && !stopping.aborted; i += FORGET_CHUNK)

@@ -129,4 +129,21 @@ describe('a mailbox that keeps its mail', () => {
     const changed = await keep(server, sink)
     expect(changed).toMatchObject({ seen: 40, alreadyDelivered: 20, delivered: 20, filtered: 0 })
   })
+
+  it('G7: what a view of the newest mail no longer shows is not forgotten: it is not delivered again when it comes back', async () => {
+    const server = await serve(24, { behaviour: { newestView: 7 } })
+    const sink = new MemorySink()
+    let later = 0
+    const clock = { ...systemClock, now: () => Date.now() + later }
+    await keep(server, sink, { clock })
+    for (const index of [24, 25, 26]) server.add(smallMessage(index))
+    await keep(server, sink, { clock })
+    later = 25 * 60 * 60 * 1000
+    await keep(server, sink, { clock })
+    // As if others had removed the newest three.
+    server.setBehaviour({ newestView: 10 })
+    await keep(server, sink, { clock })
+    const uidls = sink.records.map(({ value }) => value.uidl)
+    expect(new Set(uidls).size).toBe(uidls.length)
+  })
 })
