@@ -7,11 +7,7 @@ import type { Logger } from '../../logger.ts'
 import type { Pop3Client } from '../../pop3/index.ts'
 import type { SourceContext } from '../source.ts'
 import type { RunState } from './run-state.ts'
-
-interface Message {
-  readonly key: string
-  readonly uidl: string | null
-}
+import type { KeyedMessage, SessionKeys } from './session-keys.ts'
 
 /** A message that was left undeleted. */
 export interface Spared {
@@ -25,7 +21,7 @@ export interface ExpungeOptions {
   readonly context: SourceContext
   readonly state: RunState
   /** The messages of this session by number. */
-  readonly keys: ReadonlyMap<number, Message>
+  readonly keys: SessionKeys
 }
 
 /** DELEs handed to the client at once: each takes some 500 octets of memory until it is answered. */
@@ -33,7 +29,7 @@ const DELES = 2000
 
 export class Expunge {
   readonly #options: ExpungeOptions
-  readonly #accepted: Message[] = []
+  readonly #accepted: number[] = []
   /** Durable, and left undeleted to see what QUIT makes of it. */
   spared: Spared | undefined
 
@@ -75,7 +71,7 @@ export class Expunge {
       if (message === undefined) return
       try {
         await client.dele(n)
-        this.#accepted.push(message)
+        this.#accepted.push(n)
       } catch (error) {
         // Of the DELEs that a broken session leaves unanswered the first is what it broke at.
         const refused = error instanceof Pop3ReplyError
@@ -94,12 +90,19 @@ export class Expunge {
       await client.quit()
     } catch (error) {
       const answered = error instanceof Pop3ReplyError
-      state.inDoubt.quit(this.#accepted, answered)
+      state.inDoubt.quit(this.#messages(), answered)
       noteRefusal(context.log, error, 'QUIT was not confirmed; the next complete look decides')
       if (!answered) throw error
       return
     }
-    state.inDoubt.quit(this.#accepted, true)
+    state.inDoubt.quit(this.#messages(), true)
+  }
+
+  *#messages(): Iterable<KeyedMessage> {
+    for (const n of this.#accepted) {
+      const message = this.#options.keys.get(n)
+      if (message !== undefined) yield message
+    }
   }
 }
 

@@ -20,6 +20,7 @@ export interface Doubt {
 type Unusual = Omit<Doubt, 'answered'>
 
 export class InDoubt {
+  readonly #random: () => number
   readonly #answered: PackedSet
   readonly #unanswered: PackedSet
   /** More than one number, or seen listed again: whatever `#answered` and `#unanswered` do not say by themselves. */
@@ -30,6 +31,7 @@ export class InDoubt {
   #givenUp = 0
 
   constructor(random: () => number) {
+    this.#random = random
     this.#answered = new PackedSet(random)
     this.#unanswered = new PackedSet(random)
   }
@@ -69,17 +71,11 @@ export class InDoubt {
   }
 
   /** A session that DELEd these messages went to QUIT. */
-  quit(messages: readonly { key: string; uidl: string | null }[], answered: boolean): void {
-    const again = new Map<string, number>()
-    const seen = new Set<string>()
-    for (const { key } of messages) {
-      if (seen.has(key)) again.set(key, (again.get(key) ?? 1) + 1)
-      seen.add(key)
-    }
+  quit(messages: Iterable<Pick<Doubt, 'key' | 'uidl'>>, answered: boolean): void {
+    const met = new PackedSet(this.#random)
     for (const { key, uidl } of messages) {
-      if (!seen.delete(key)) continue
-      const numbers = again.get(key) ?? 1
       const before = this.#take(key, uidl)
+      const numbers = met.add(key) ? 1 : 1 + (before?.numbers ?? 0)
       this.#put({ key, uidl, numbers, answered, rounds: before?.rounds ?? 0 })
     }
   }

@@ -13,6 +13,7 @@ import { Echo } from './echo.ts'
 import { Expunge, type Spared, noteRefusal } from './expunge.ts'
 import { HeaderComparison, type HeaderRules, isOther } from './header-comparison.ts'
 import { KeepAlive } from './keep-alive.ts'
+import { SessionKeys } from './session-keys.ts'
 import type { Push, SessionOptions } from './session-options.ts'
 import { speaksOf } from './speaks-of.ts'
 import { Tops, type TopsOptions } from './tops.ts'
@@ -28,7 +29,7 @@ export class Session {
   readonly #copies: Copies
   readonly #echo: Echo<WorkItem>
   readonly #headers: HeaderComparison | undefined
-  readonly #keys = new Map<number, { readonly key: string; readonly uidl: string | null }>()
+  readonly #keys = new SessionKeys()
   readonly #closed = new AbortController()
   readonly #signal: AbortSignal
   readonly #keepAlive: KeepAlive
@@ -74,7 +75,11 @@ export class Session {
     if (options.headers !== undefined) this.#headers = this.#comparison(options.headers, binding)
     withdrawWhenStopped(client, context.stopping, this.#closed.signal)
     client.onClose((error) => this.#closed.abort(error ?? disconnected()))
-    this.#signal.addEventListener('abort', () => this.#ended(), { once: true })
+    const over = () => {
+      this.#echo.discard()
+      this.#wake?.()
+    }
+    this.#signal.addEventListener('abort', over, { once: true })
   }
 
   /** Keys of the messages whose whole bytes came. */
@@ -378,11 +383,6 @@ export class Session {
   #noop(): void {
     if (this.#outstanding > 0) return
     this.#options.client.noop().catch((error: unknown) => this.#note(error, 'NOOP failed'))
-  }
-
-  #ended(): void {
-    this.#echo.discard()
-    this.#wake?.()
   }
 
   #fail(error: unknown): void {
