@@ -48,6 +48,20 @@ describe('maildrain drain', () => {
     expect(lines.join('\n')).not.toContain('secret')
   })
 
+  it.each([
+    ['auto', 0],
+    ['full', 1],
+  ])('--listing %s: complete listings in a first drain: %i', async (listing, complete) => {
+    await serve(12)
+    const to = `sqlite:${join(newDirectory(), 'mail.db')}`
+    const args = ['--from', server.url, '--to', to, '--delete', '--listing', listing]
+    const { code, stderr } = await runCli(['drain', ...args])
+    expect(code, stderr).toBe(0)
+    const whole = server.log.filter(({ verb, argument }) => verb === 'UIDL' && argument === '')
+    expect(whole).toHaveLength(complete)
+    expect(server.remaining()).toBe(0)
+  })
+
   it('without --delete mail stays, and the next run writes nothing again', async () => {
     await serve(8)
     const path = join(newDirectory(), 'mail.db')

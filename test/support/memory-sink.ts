@@ -7,15 +7,41 @@ import {
 } from '../../src/ledger/ledger.ts'
 import type { Batch, Durability, Sink, SinkRecord } from '../../src/sinks/sink.ts'
 
+/** By key, and found by unique-id without a search: 30,000 messages took 43 s with one. */
+class Entries extends Map<string, LedgerEntry> {
+  readonly #keys = new Map<string | null, Set<string>>()
+
+  override set(key: string, entry: LedgerEntry): this {
+    this.#forget(key)
+    const keys = this.#keys.get(entry.uidl) ?? new Set()
+    this.#keys.set(entry.uidl, keys.add(key))
+    return super.set(key, entry)
+  }
+  override delete(key: string): boolean {
+    this.#forget(key)
+    return super.delete(key)
+  }
+  override clear(): void {
+    this.#keys.clear()
+    super.clear()
+  }
+  byUidl(uidl: string): readonly LedgerEntry[] {
+    return [...(this.#keys.get(uidl) ?? [])].flatMap((key) => this.get(key) ?? [])
+  }
+  #forget(key: string): void {
+    this.#keys.get(this.get(key)?.uidl ?? null)?.delete(key)
+  }
+}
+
 /** A ledger in memory, with the same answers as the real ones. */
 export class MemoryLedger implements Ledger {
-  readonly entries = new Map<string, LedgerEntry>()
+  readonly entries = new Entries()
   /** Entries that the destination no longer holds. */
   readonly lost = new Set<string>()
   host: string | null = null
 
   byUidl(uidl: string): readonly LedgerEntry[] {
-    return [...this.entries.values()].filter((entry) => entry.uidl === uidl)
+    return this.entries.byUidl(uidl)
   }
   get(key: string): LedgerEntry | undefined {
     return this.entries.get(key)
