@@ -3,14 +3,14 @@
  * that what a drain remembers of a mailbox does not grow to the size of the mailbox. Two strings with one hash are one
  * element: a chance of one in a thousand million at 200,000 elements. Only for questions whose wrong answer loses nothing.
  */
+import { Hash64 } from './hash64.ts'
 
 const INITIAL_SLOTS = 64
 /** Linear probing slows down beyond. */
 const MAX_LOAD = 0.65
-const WORD = 0x1_0000_0000
 
 export class PackedSet {
-  readonly #seed: number
+  readonly #hash: Hash64
   /** Two words an element; both 0 where there is none. */
   #slots: Uint32Array
   #size = 0
@@ -19,7 +19,7 @@ export class PackedSet {
 
   /** @param random the seed is taken from it: who chooses the strings must not be able to choose the hashes */
   constructor(random: () => number) {
-    this.#seed = Math.floor(random() * WORD)
+    this.#hash = new Hash64(random)
     this.#slots = new Uint32Array(2 * INITIAL_SLOTS)
   }
 
@@ -28,13 +28,13 @@ export class PackedSet {
   }
 
   has(text: string): boolean {
-    this.#hash(text)
+    this.#take(text)
     return this.#slots[2 * this.#find()] !== 0
   }
 
   /** True when it was not there yet. */
   add(text: string): boolean {
-    this.#hash(text)
+    this.#take(text)
     const slot = this.#find()
     if (this.#slots[2 * slot] !== 0) return false
     this.#put(slot)
@@ -45,7 +45,7 @@ export class PackedSet {
 
   /** True when it was there. */
   delete(text: string): boolean {
-    this.#hash(text)
+    this.#take(text)
     const slot = this.#find()
     if (this.#slots[2 * slot] === 0) return false
     this.#close(slot)
@@ -62,22 +62,11 @@ export class PackedSet {
     return this.#slots.length / 2
   }
 
-  /** Two rounds of multiplication and mixing with different odd constants (after MurmurHash3's finalizer). */
-  #hash(text: string): void {
-    let high = this.#seed ^ 0x9e3779b9
-    let low = this.#seed ^ 0x85ebca6b
-    for (let i = 0; i < text.length; i += 1) {
-      const code = text.charCodeAt(i)
-      high = Math.imul(high ^ code, 0x9e3779b1)
-      low = Math.imul(low ^ code, 0x5f356495)
-      high ^= high >>> 15
-      low ^= low >>> 13
-    }
-    high = Math.imul(high ^ (low >>> 16), 0x85ebca6b)
-    low = Math.imul(low ^ (high >>> 13), 0xc2b2ae35)
+  #take(text: string): void {
+    this.#hash.of(text)
     // The high word tells a taken slot from an empty one.
-    this.#high = (high ^ (high >>> 16)) >>> 0 || 1
-    this.#low = (low ^ (low >>> 16)) >>> 0
+    this.#high = this.#hash.high || 1
+    this.#low = this.#hash.low
   }
 
   /** Of the hash that was made last: its slot, or the empty one where it belongs. */

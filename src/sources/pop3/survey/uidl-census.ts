@@ -3,17 +3,17 @@
  * table that is half empty, where a Map of strings takes 150. Two unique-ids with one hash would count as one: a chance of one
  * in 37 million at a million messages, and what is told is a plan, not a deletion.
  */
+import { Hash64 } from '../../../hash64.ts'
 
 const WORDS = 3
 const INITIAL_SLOTS = 1024
 /** Linear probing slows down beyond. */
 const MAX_LOAD = 0.6
-const WORD = 0x1_0000_0000
 /** Set beside the first number when there is a second one: numbers stay below 2^31. */
 const SHARED = 0x8000_0000
 
 export class UidlCensus {
-  readonly #seed: number
+  readonly #hash: Hash64
   /** High and low word of the hash, then the first number and whether there are more; all 0 where there is nothing. */
   #slots = new Uint32Array(WORDS * INITIAL_SLOTS)
   #high = 0
@@ -27,12 +27,14 @@ export class UidlCensus {
 
   /** @param random gives the seed: whoever chooses the unique-ids must not be able to choose the hashes */
   constructor(random: () => number) {
-    this.#seed = Math.floor(random() * WORD)
+    this.#hash = new Hash64(random)
   }
 
   /** @returns the first number that was seen with this unique-id: `n` when it is the first */
   see(n: number, uidl: string): number {
-    this.#hash(uidl)
+    this.#hash.of(uidl)
+    this.#high = this.#hash.high
+    this.#low = this.#hash.low
     const slot = this.#find()
     const first = this.#slots[slot + 2] ?? 0
     if (first === 0) {
@@ -48,23 +50,6 @@ export class UidlCensus {
     }
     this.sharing += 1
     return first % SHARED
-  }
-
-  /** Two rounds of multiplication and mixing with different odd constants (after MurmurHash3's finalizer). */
-  #hash(text: string): void {
-    let high = this.#seed ^ 0x9e3779b9
-    let low = this.#seed ^ 0x85ebca6b
-    for (let i = 0; i < text.length; i += 1) {
-      const code = text.charCodeAt(i)
-      high = Math.imul(high ^ code, 0x9e3779b1)
-      low = Math.imul(low ^ code, 0x5f356495)
-      high ^= high >>> 15
-      low ^= low >>> 13
-    }
-    high = Math.imul(high ^ (low >>> 16), 0x85ebca6b)
-    low = Math.imul(low ^ (high >>> 13), 0xc2b2ae35)
-    this.#high = (high ^ (high >>> 16)) >>> 0
-    this.#low = (low ^ (low >>> 16)) >>> 0
   }
 
   /** Of the hash that was made last: its slot, or the empty one where it belongs. */
