@@ -52,6 +52,7 @@ class Watch {
   constructor(options: WatchOptions) {
     this.#options = options
     const tuning = resolveWatchTuning(options)
+    options.source.checkWatch?.()
     this.#drainer = new Drainer({
       ...options,
       // A poll that finds nothing is no progress.

@@ -94,6 +94,11 @@ export interface Source {
    */
   checkDeletion?(deletion: boolean): void
   /**
+   * Called once by a watch, before anything is opened.
+   * @throws ConfigError when the source's options make sense for one reading only
+   */
+  checkWatch?(): void
+  /**
    * Starts reading; called again when the stream is closed, for another look at the mailbox. The stream's end says only that
    * the source has nothing more to say, and it is closed when nothing of this reading goes on any more; `report` says what
    * the last one did.

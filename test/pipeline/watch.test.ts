@@ -51,6 +51,21 @@ function scripted(polls: readonly ScriptedPoll[], change: Partial<WatchOptions> 
 }
 
 describe('a watch', () => {
+  it.each([{ newest: 5 }, { oldest: 5 }])(
+    'refuses %j, which would be other mail at each poll',
+    async (part) => {
+      const server = await serve(3)
+      const source = pop3({
+        ...{ host: server.host, port: server.port, tls: 'none', ...part },
+        auth: { user: 'user', password: 'secret' },
+      })
+      const sink = new MemorySink()
+      const watched = watch({ source, into: sink, through: [], stateDir, deletion: 'delete' })
+      await expect(watched).rejects.toMatchObject({ code: 'MAILDRAIN_CONFIG_INVALID' })
+      expect([sink.opened, server.sessions]).toEqual([0, 0])
+    },
+  )
+
   it('polls less often while nothing comes, and at once more often when mail has come', async () => {
     const polls = [{ delivered: 5 }, {}, {}, {}, {}, {}, {}, { delivered: 1 }, {}]
     const { abort, watched, pass, begun, pauses, sink } = scripted(polls)

@@ -35,7 +35,7 @@ export function smallMessage(index: number, more = '', uidl = `uid-${index}`): M
 }
 
 /** Options under which a test's waits are short; everything else is the default. */
-function sourceFor(server: Pop3Server, change: Partial<Pop3SourceOptions> = {}) {
+export function sourceFor(server: Pop3Server, change: Partial<Pop3SourceOptions> = {}) {
   return pop3({
     ...{ host: server.host, port: server.port, tls: 'none' },
     auth: { user: 'user', password: 'secret' },

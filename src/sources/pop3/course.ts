@@ -205,7 +205,7 @@ export class Course implements CourseParts {
 
   /** The message that was read and not deleted is gone. */
   quitRemovesRead(): void {
-    this.host.quitSeen('read')
+    this.host.quitRemovedRead()
     this.state.inDoubt.removedByQuit()
   }
 

@@ -23,6 +23,8 @@ export const HEADERS_BOTH_WAYS = 32
 /** After so many refusals and no answer the server is taken to have no TOP. */
 const MAX_TOP_REFUSALS = 3
 
+const SEEN_TWICE = 2
+
 const UNHELD = { agreed: 0, differ: false }
 
 const notes = z.strictObject({
@@ -36,6 +38,8 @@ const notes = z.strictObject({
   sizes: z.strictObject({ seen: z.number(), longer: z.number(), shorter: z.number() }),
   /** What QUIT was seen to remove. */
   quit: z.enum(['unknown', 'deleted', 'read']).default('unknown'),
+  /** How often it was seen to leave a message that was read. */
+  left: z.number().default(0),
   /** A unique-id was seen to stand for several messages, at once or one after the other. */
   uidlsRepeat: z.boolean().default(false),
   /** Header blocks by TOP that were held against those of whole messages, up to a number; and whether one was another. */
@@ -51,7 +55,14 @@ type Notes = z.output<typeof notes>
 const NOTHING: Notes = {
   ...{ at: 0, pipelining: true, bound: 0 },
   sizes: { seen: 0, longer: 0, shorter: 0 },
-  ...{ quit: 'unknown', uidlsRepeat: false, headers: UNHELD, listedAt: 0, planner: undefined },
+  ...{
+    quit: 'unknown',
+    left: 0,
+    uidlsRepeat: false,
+    headers: UNHELD,
+    listedAt: 0,
+    planner: undefined,
+  },
 }
 
 /** After so long a mailbox that keeps its mail is listed in full again, ms. */
@@ -114,12 +125,17 @@ export class Host {
     return this.#notes.quit
   }
 
-  /** What QUIT did with a message that was read and not deleted. */
-  quitSeen(removes: 'deleted' | 'read'): void {
-    this.#notes = { ...this.#notes, quit: removes }
+  /** QUIT has removed a message that was read and not deleted. */
+  quitRemovedRead(): void {
+    this.#notes = { ...this.#notes, quit: 'read' }
   }
 
-  /** A unique-id stands for several messages: a message under a known one may be any other. */
+  /** QUIT has left one. An equal copy of it, and one new message, could look like that: believed when seen twice. */
+  quitLeftRead(): void {
+    const left = this.#notes.left + 1
+    this.#notes = { ...this.#notes, left, ...(left >= SEEN_TWICE ? { quit: 'deleted' } : {}) }
+  }
+
   /** A unique-id was seen to stand for several messages. */
   get repeatsUidls(): boolean {
     return this.#notes.uidlsRepeat

@@ -170,6 +170,14 @@ export function checkDeletion(
   )
 }
 
+/** @throws ConfigError for options that make sense once, and not poll after poll */
+export function checkWatch({ newest, oldest }: ResolvedPop3SourceOptions): void {
+  refuse(
+    newest !== undefined || oldest !== undefined,
+    'newest and oldest count the mailbox as a run finds it, which would be other mail at each poll: drain with them, or watch without',
+  )
+}
+
 function refuse(wrong: boolean, what: string): void {
   if (wrong) throw new ConfigError('MAILDRAIN_CONFIG_INVALID', what)
 }

@@ -95,11 +95,11 @@ export class Selection {
     this.#sayUndated()
   }
 
-  /** Of each number of that listing. A message without unique-id cannot be known again, so it is not chosen by arrival. */
+  /** Of each number of that listing. A message without unique-id cannot be known again, so it is not chosen by age. */
   selects(n: number, uidl: string | null, listedOctets: number): boolean {
     const { minBytes = 0, maxBytes = Infinity } = this.#options
     const arrived = this.#wanted === undefined || (uidl !== null && this.#isWanted(n, uidl))
-    const recent = this.#since === undefined || uidl === null || this.#recent.has(uidl)
+    const recent = this.#since === undefined || (uidl !== null && this.#recent.has(uidl))
     return arrived && recent && listedOctets >= minBytes && listedOctets <= maxBytes
   }
 

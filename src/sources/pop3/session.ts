@@ -301,7 +301,7 @@ export class Session {
     this.#keys.set(item.n, { key: message.key, uidl: item.uidl })
     this.#headers?.came(item, message)
     if (isOther(context.ledger, item, message)) this.#options.host.uidlRepeats()
-    if (message.key === this.#options.spared) this.#options.host.quitSeen('deleted')
+    if (message.key === this.#options.spared) this.#options.host.quitLeftRead()
     state.tally.see(message.key)
     state.readAgain(item)
     const settled = (verdict: Verdict) => this.#settled(item, message, verdict, collector.credit)

@@ -16,12 +16,15 @@ import {
   type ResolvedPop3SourceOptions,
   checkDeletion,
   checkSourceOptions,
+  checkWatch,
   pop3SourceOptions,
 } from './options.ts'
 import { Connector, Logins } from './connect.ts'
 import { Host } from './host.ts'
 import { Pop3Run } from './run.ts'
 import type { Push } from './session-options.ts'
+
+const DAY_MS = 24 * 60 * 60 * 1000
 
 interface Acquaintance {
   readonly ledger: Ledger
@@ -70,6 +73,10 @@ export class Pop3Source implements Source {
     checkDeletion(this.#options, deletion)
   }
 
+  checkWatch(): void {
+    checkWatch(this.#options)
+  }
+
   open(context: SourceContext): Readable {
     let running: Promise<void> | undefined
     const readable = new Readable({
@@ -101,11 +108,11 @@ export class Pop3Source implements Source {
 
   /** While a ledger stays open, what was asked of the host is not asked again, and what was tried is not tried again. */
   #acquaintance({ ledger, clock }: SourceContext): Acquaintance {
+    const now = clock.now()
     if (this.#known?.ledger !== ledger)
-      this.#known = {
-        ...{ ledger, since: clock.now() },
-        host: new Host(ledger.host ?? null, () => clock.now()),
-      }
+      this.#known = { ledger, since: now, host: new Host(ledger.host ?? null, () => clock.now()) }
+    // A watch would else never try again what it could not read once.
+    else if (now - this.#known.since >= DAY_MS) this.#known = { ...this.#known, since: now }
     return this.#known
   }
 

@@ -113,7 +113,7 @@ async function readAndFinish(
     throw session.quota ?? error
   } finally {
     course.working = false
-    deletions.quit(opened.messages, session.deleted)
+    if (quit) deletions.quit(opened.messages, session.deleted)
     state.quitMs += session.quitMs
     course.heard(session)
     course.learn({

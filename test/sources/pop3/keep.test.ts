@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { systemClock } from '../../../src/clock.ts'
+import { drain } from '../../../src/pipeline/drain.ts'
 import type { Pop3Server } from '../../../src/testing/index.ts'
 import {
   type DrainTest,
@@ -7,8 +8,10 @@ import {
   drainInto,
   serve,
   smallMessage,
+  sourceFor,
   texts,
 } from '../../support/drains.ts'
+import { newDirectory } from '../../support/cli.ts'
 import { MemorySink } from '../../support/memory-sink.ts'
 
 const keep = (server: Pop3Server, sink: MemorySink, change: DrainTest = {}) =>
@@ -145,5 +148,26 @@ describe('a mailbox that keeps its mail', () => {
     await keep(server, sink, { clock })
     const uidls = sink.records.map(({ value }) => value.uidl)
     expect(new Set(uidls).size).toBe(uidls.length)
+  })
+
+  it('what could not be read is tried again once a day by one source, as a watch has it', async () => {
+    const server = await serve(5, {
+      behaviour: {
+        replyOverride: (verb, argument) =>
+          verb === 'RETR' && argument === '3' ? '-ERR not now\r\n' : undefined,
+      },
+    })
+    const sink = new MemorySink()
+    const source = sourceFor(server)
+    let later = 0
+    const clock = { ...systemClock, now: () => Date.now() + later }
+    const tries = async (hours: number): Promise<number> => {
+      later += hours * 60 * 60 * 1000
+      const begun = server.log.length
+      const through: [] = []
+      await drain({ source, into: sink, through, clock, lingerMs: 5, stateDir: newDirectory() })
+      return commands(server, begun).filter((command) => command === 'RETR 3').length
+    }
+    expect([await tries(0), await tries(1), await tries(25)]).toEqual([3, 0, 1])
   })
 })

@@ -222,6 +222,16 @@ describe('by date', () => {
     expect(said.filter((text) => text.includes('without a date'))).toHaveLength(1)
   })
 
+  it('leaves a message without unique-id alone: its date is not known', async () => {
+    const server = await served(20, {
+      omitUidl: (index: number) => (index === 3 ? ('value' as const) : undefined),
+    })
+    const { sink, receipt } = await select(server, { since: day(18).toISOString().slice(0, 10) })
+    expect(indexes(sink)).toEqual([18, 19])
+    expect(server.remainingIndexes()).toContain(3)
+    expect(receipt.unselected).toBe(18)
+  })
+
   it('goes on where it was when the session is lost meanwhile', async () => {
     const server = await served(200, {
       dropAfterCommands: (session) => (session < 4 ? 180 : undefined),

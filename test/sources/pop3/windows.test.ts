@@ -172,6 +172,16 @@ describe('G9: listings window by window', () => {
     expect(retrs(1).length + retrs(2).length).toBeLessThan(60)
   })
 
+  it('G7: a QUIT that was lost is followed by windows: nothing is missing, so nothing is to be found out', async () => {
+    const server = await serve(60, { behaviour: { dropAtQuit: (session) => session === 1 } })
+    const sink = new MemorySink()
+    const change = { ...source, sessionMessages: 30, quitDeletes: 'no' as const }
+    const receipt = await drainInto(server, sink, { source: change })
+    expect(receipt).toMatchObject({ verifiedGone: 60, remaining: 0 })
+    expect(sink.records).toHaveLength(60)
+    expect(commands(server, 2)).not.toContain('UIDL')
+  })
+
   it('a drain that is stopped does not wait for a server that says nothing', async () => {
     const delayMs = (verb: string) => (verb === 'UIDL' ? 20_000 : 0)
     const server = await serve(12, { behaviour: { delayMs } })
