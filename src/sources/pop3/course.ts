@@ -12,7 +12,7 @@ import { Due } from './due.ts'
 import { type Host, quitRemoves } from './host.ts'
 import type { Spared } from './expunge.ts'
 import { Keeper } from './keeper.ts'
-import type { ResolvedPop3SourceOptions } from './options.ts'
+import { type ResolvedPop3SourceOptions, boundsOf } from './options.ts'
 import {
   type PlannerState,
   type SessionPlan,
@@ -163,11 +163,10 @@ export class Course implements CourseParts {
   }
 
   planSession(opened: Omit<Opened, 'plan' | 'client' | 'at'>): SessionPlan {
-    const { sessionMessages, sessionBytes = Infinity, sessionSeconds = Infinity } = this.options
-    const bounds = { messages: sessionMessages, octets: sessionBytes, ms: sessionSeconds * 1000 }
     return planSession(this.#planner, {
       ...opened,
-      ...{ bounds, loginDelayMs: this.connector.loginDelayMs, deletes: this.deleting },
+      ...{ bounds: boundsOf(this.options), loginDelayMs: this.connector.loginDelayMs },
+      deletes: this.deleting,
     })
   }
 

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { ConfigError } from '../../errors.ts'
 import { pop3ClientOptions } from '../../pop3/index.ts'
+import type { SessionBounds } from './planner/planner.ts'
 
 export const pop3SourceOptions = pop3ClientOptions.extend({
   mailboxId: z
@@ -144,6 +145,12 @@ export const pop3SourceOptions = pop3ClientOptions.extend({
 
 export interface Pop3SourceOptions extends z.input<typeof pop3SourceOptions> {}
 export type ResolvedPop3SourceOptions = z.output<typeof pop3SourceOptions>
+
+/** The user's upper bounds of a session. */
+export function boundsOf(options: ResolvedPop3SourceOptions): SessionBounds {
+  const { sessionMessages, sessionBytes = Infinity, sessionSeconds = Infinity } = options
+  return { messages: sessionMessages, octets: sessionBytes, ms: sessionSeconds * 1000 }
+}
 
 /** @throws ConfigError for options that exclude each other */
 export function checkSourceOptions({

@@ -1,7 +1,7 @@
 /** What a drain of a surveyed mailbox would do, as plain data: what `maildrain plan` prints, and its JSON. */
-import { type Forecast, boundsOf, forecast } from './forecast.ts'
+import { type Forecast, forecast } from './forecast.ts'
 import type { LedgerShare } from './ledger-count.ts'
-import type { ResolvedPop3SourceOptions } from '../options.ts'
+import { type ResolvedPop3SourceOptions, boundsOf } from '../options.ts'
 import { type Quirk, quirksOf } from './quirks.ts'
 import { type SizeRange, sizeHistogram } from './size-histogram.ts'
 import type { Survey, Timing } from './survey.ts'

@@ -1,6 +1,5 @@
 /** How long draining a surveyed mailbox will take: the planner's prediction, corrected by what was measured here. */
 import { formatCount, formatSeconds } from '../../../observe/units.ts'
-import type { ResolvedPop3SourceOptions } from '../options.ts'
 import { type Prediction, type SessionBounds, predict } from '../planner/planner.ts'
 import type { Survey } from './survey.ts'
 
@@ -12,12 +11,6 @@ export interface ForecastOptions {
 export interface Forecast extends Prediction {
   /** Messages that will be asked for. */
   readonly messages: number
-}
-
-/** The user's upper bounds of a session. */
-export function boundsOf(options: ResolvedPop3SourceOptions): SessionBounds {
-  const { sessionMessages, sessionBytes = Infinity, sessionSeconds = Infinity } = options
-  return { messages: sessionMessages, octets: sessionBytes, ms: sessionSeconds * 1000 }
 }
 
 /** What the drain would read: all that is not too large, and without deletion only what the ledger does not know. */
