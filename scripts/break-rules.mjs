@@ -553,11 +553,27 @@ const breakages = [
   ],
   [
     'G7',
+    'mail that nobody has deleted is forgotten when it is not listed',
+    source('keeper.ts'),
+    'if (!this.#context.deletion) return',
+    '',
+    ['test/sources/pop3/keep.test.ts'],
+  ],
+  [
+    'G2',
+    'what QUIT leaves is believed when seen once',
+    source('host.ts'),
+    'const SEEN_TWICE = 2',
+    'const SEEN_TWICE = 1',
+    ['test/sources/pop3/quit-probe.test.ts'],
+  ],
+  [
+    'G7',
     'mail that is back is forgotten, and delivered once more',
     source('keeper.ts'),
     "if (entry.state === 'gone') this.#back.push(entry.key)",
     '',
-    ['test/sources/pop3/keep.test.ts'],
+    ['test/sources/pop3/keep.test.ts', 'test/sources/pop3/delete-after.test.ts'],
   ],
   [
     'G2',

@@ -108,6 +108,8 @@ describe('a mailbox that keeps its mail', () => {
     for (const days of [1.5, 3, 5])
       expect(await keep(server, sink, later(days))).toMatchObject({ alreadyDelivered: 6 })
     expect(sink.records).toHaveLength(6)
+    // Or a run that deletes would forget it.
+    expect([...sink.ledger.present()].map(({ state }) => state)).toEqual(Array(6).fill('delivered'))
   })
 
   it('loses nothing and doubles nothing when a session is lost, and goes on above what is known', async () => {
