@@ -38,6 +38,27 @@ export interface LedgerView {
   close(): void
 }
 
+/**
+ * A record as a destination holds it. Nothing of it is verified: whoever believes in the bytes compares them with the hash
+ * and the key first.
+ */
+export interface StoredRecord {
+  /** K for a message's first record, `K.1`, `K.2` … for further ones, as the destination has it. */
+  readonly key: string
+  /** Mailbox id. */
+  readonly mailbox: string
+  /** One character a byte (latin1); null where the server has none. */
+  readonly uidl: string | null
+  /** As the record says, lower-case hex. */
+  readonly sha256: string
+  /** Empty where the record cannot be read. */
+  readonly raw: Buffer
+  /** Where it is, as `LedgerEntry.place` says it. */
+  readonly position: string
+  /** What is wrong with the record itself (it cannot be decoded, it contradicts itself); null where nothing is. */
+  readonly damage: string | null
+}
+
 export interface SinkRecord {
   /** K for a message's first record, `K.1`, `K.2` … for further ones: stable over redelivery. */
   readonly key: string
@@ -78,6 +99,10 @@ export interface WriteOptions {
  *   outage. Never called while a `write` is in flight.
  * - `peek` looks at the ledger of a sink that is not open and is not going to be: it takes no fence, waits for nobody, makes
  *   and changes nothing. Null where there is no ledger yet.
+ * - `readBack` reads every committed record of the mailbox from a sink that is not open and is not going to be, in the order
+ *   in which they lie there, a record that is there twice twice: no fence, nothing changed, memory bounded by some records.
+ *   A record that cannot be decoded is given with its `damage`; nothing is given where there is no destination yet. Rejects
+ *   when the destination cannot be read to its end.
  * - `close` releases everything, flushes nothing that was not acknowledged, and may be called in any state.
  */
 export interface Sink {
@@ -99,4 +124,5 @@ export interface Sink {
   close(): Promise<void>
   healthcheck?(): Promise<void>
   peek?(context: PeekContext): Promise<LedgerView | null>
+  readBack?(context: PeekContext): AsyncIterable<StoredRecord>
 }

@@ -11,7 +11,15 @@ import { acquireLock } from '../../ledger/lock.ts'
 import { type ScratchLedger, openScratchLedger } from '../../ledger/scratch-ledger.ts'
 import { supersededBy, unfetchedAmong } from '../../ledger/tally.ts'
 import { openPatiently } from '../patience.ts'
-import type { Batch, BatchMessage, LedgerView, PeekContext, Sink, SinkContext } from '../sink.ts'
+import type {
+  Batch,
+  BatchMessage,
+  LedgerView,
+  PeekContext,
+  Sink,
+  SinkContext,
+  StoredRecord,
+} from '../sink.ts'
 import type { KafkaClient } from './client.ts'
 import { Committer, type Group, type Prepared } from './committer.ts'
 import { LedgerOwner } from './ledger-owner.ts'
@@ -25,6 +33,7 @@ import { Pace } from './pace.ts'
 import { peekLedger } from './peek.ts'
 import { readPlace } from './place.ts'
 import { proveSameTopic } from './proof.ts'
+import { readTopic } from './read-back.ts'
 import { dataRecord, maxRawBytes, sizeOf } from './records.ts'
 import { LEDGER_PARTITIONS, ledgerTopicOf, maxBatchBytesOf, openTopics } from './topics.ts'
 
@@ -118,6 +127,17 @@ export class KafkaSink implements Sink {
     try {
       await openPatiently(context, openPatienceMs, () => client.cluster())
       return await peekLedger(client, topic, context)
+    } finally {
+      await client.close()
+    }
+  }
+
+  async *readBack(context: PeekContext): AsyncGenerator<StoredRecord> {
+    const { topic, openPatienceMs } = this.#options
+    const client = await this.#openClient(this.#options, context)
+    try {
+      await openPatiently(context, openPatienceMs, () => client.cluster())
+      yield* readTopic(client, topic, context)
     } finally {
       await client.close()
     }

@@ -13,13 +13,22 @@ import { Ownership } from '../../ledger/ownership.ts'
 import type { SqliteDatabase } from '../../ledger/sqlite-database.ts'
 import { TallyCount, supersededBy, unfetchedAmong } from '../../ledger/tally.ts'
 import { openPatiently } from '../patience.ts'
-import type { Batch, BatchMessage, LedgerView, PeekContext, Sink, SinkContext } from '../sink.ts'
+import type {
+  Batch,
+  BatchMessage,
+  LedgerView,
+  PeekContext,
+  Sink,
+  SinkContext,
+  StoredRecord,
+} from '../sink.ts'
 import { type MessageRow, hasRow, insertRow, messagesTableSql, rowOf } from './messages-table.ts'
 import {
   type ResolvedSqliteSinkOptions,
   type SqliteSinkOptions,
   sqliteSinkOptions,
 } from './options.ts'
+import { readRows } from './read-back.ts'
 
 /** SQLite holds 10^9 bytes in a row, and JSON may write a byte of text as six. */
 const MAX_RECORD_BYTES = 128 * 1024 * 1024
@@ -80,6 +89,10 @@ export class SqliteSink implements Sink {
     const database = openLedgerView(locateFile(this.#options.path))
     if (database === null) return null
     return { ledger: tableOf(database, mailbox), close: () => database.close() }
+  }
+
+  readBack(context: PeekContext): AsyncIterable<StoredRecord> {
+    return readRows(locateFile(this.#options.path), context)
   }
 
   /** One transaction: rows and ledger entries of every message that can be written, or nothing. */
