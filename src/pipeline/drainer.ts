@@ -2,7 +2,7 @@
  * What a drain and a watch have in common: the options made sure of, the sink opened once (fence and ledger first), and
  * readings of the mailbox with a receipt each.
  */
-import { mkdir } from 'node:fs/promises'
+import { mkdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
@@ -109,7 +109,8 @@ export class Drainer {
     const { over } = this.stop
     over.throwIfAborted()
     const stateDir = this.#options.stateDir ?? defaultStateDir()
-    await mkdir(stateDir, { recursive: true, mode: 0o700 })
+    // Not awaited: what a simulator runs must not leave its scheduler.
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 })
     try {
       const opened = sink.open({
         ...{ mailbox: source.mailbox, deletion: this.#deletion, stateDir },
