@@ -11,7 +11,8 @@ export interface SimulationOptions {
   readonly processes: number
   readonly systematic: boolean
   readonly ms: number
-  readonly onProgress?: (sum: Sum) => void
+  /** @param next seeds below it are done */
+  readonly onProgress?: (sum: Sum, next: number) => void
   readonly onFound?: (found: NonNullable<RangeWord['found']>) => void
 }
 
@@ -39,13 +40,16 @@ export async function simulateMany(options: SimulationOptions): Promise<Simulati
           found.push(word.found)
           onFound?.(word.found)
         }
-        onProgress?.(total(parts))
+        onProgress?.(total(parts), firstLeft(parts))
       }),
     ),
   )
   // Parts take every nth seed: what is below the least of them is done in all.
-  return { sum: total(parts), next: Math.min(...parts.map(({ next }) => next)), found }
+  return { sum: total(parts), next: firstLeft(parts), found }
 }
+
+const firstLeft = (parts: readonly RangeWord[]): number =>
+  Math.min(...parts.map(({ next }) => next))
 
 function runPart(
   { from, to, processes, systematic, ms }: SimulationOptions,
