@@ -37,6 +37,13 @@ export interface DrainerOptions extends DrainTuning {
   readonly log?: Logger
   /** Called whenever something has changed; cheap to ignore. */
   readonly onProgress?: (progress: Progress) => void
+  /** A ledger that was lost, is damaged, or is an older copy is made anew from the mail that the destination holds. */
+  readonly rebuildLedger?: boolean
+  /**
+   * Goes on where ledger and destination do not agree: what is not proven to be there is delivered again if the server still
+   * has it, and named in the log if it has not.
+   */
+  readonly acceptMissing?: boolean
   /** Directory for locks and scratch files; `$XDG_STATE_HOME/maildrain` unless given. */
   readonly stateDir?: string
   readonly clock?: Clock
@@ -108,6 +115,8 @@ export class Drainer {
       const opened = sink.open({
         ...{ mailbox: source.mailbox, deletion: this.#deletion, stateDir },
         maxMessageBytes: this.#tuning.maxMessageBytes,
+        rebuildLedger: this.#options.rebuildLedger ?? false,
+        acceptMissing: this.#options.acceptMissing ?? false,
         ...{ log: this.log, clock: this.clock, signal: over },
       })
       await this.stop.unlessOver(opened)
