@@ -25,14 +25,13 @@ async function many(schedules: number, from: number, processes: number): Promise
   let told = begun
   const { sum, found } = await simulateMany({
     ...{ from, to: from + schedules - 1, processes, systematic: from === 1, ms: Infinity },
-    onProgress: (soFar) => {
+    onProgress: (soFar, next) => {
       if (performance.now() - told < 15_000) return
       told = performance.now()
       const rate = soFar.schedules / ((told - begun) / 1000)
-      const left = formatSeconds(Math.max(0, schedules - soFar.schedules) / rate)
-      say(
-        `${formatCount(soFar.schedules)} schedules, ${rate.toFixed(0)} a second, about ${left} left`,
-      )
+      const left = `about ${formatSeconds((from + schedules - next) / rate)} left`
+      const where = next > from ? left : 'each single fault first'
+      say(`${formatCount(soFar.schedules)} schedules, ${rate.toFixed(0)} a second, ${where}`)
     },
     onFound: ({ seed, choice, plan, violations }) => {
       say(`seed ${seed}: ${violations.join('; ')}`)

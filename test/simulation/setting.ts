@@ -111,10 +111,10 @@ function filters(random: Random, { filter }: Choice, { name }: Deviation): boole
 /** Real destinations cost more: they get a part of the schedules. */
 function destinationOf(random: Random): DestinationName {
   const roll = random.below(100)
-  if (roll < 45) return 'transactional'
-  if (roll < 60) return 'idempotent'
-  if (roll < 75) return 'at-least-once'
-  return roll < 95 ? 'kafka' : 'sqlite'
+  if (roll < 50) return 'transactional'
+  if (roll < 68) return 'idempotent'
+  if (roll < 85) return 'at-least-once'
+  return roll < 97 ? 'kafka' : 'sqlite'
 }
 
 function serverOf(random: Random, name: string | undefined): Deviation {

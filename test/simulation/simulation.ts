@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type Sum, nothing } from './hunt.ts'
-import type { RangeOrder, RangeWord } from './range.ts'
+import type { RangeWord } from './range.ts'
 
 export interface SimulationOptions {
   readonly from: number
@@ -11,7 +11,8 @@ export interface SimulationOptions {
   readonly processes: number
   readonly systematic: boolean
   readonly ms: number
-  readonly onProgress?: (sum: Sum) => void
+  /** @param next seeds below it are done */
+  readonly onProgress?: (sum: Sum, next: number) => void
   readonly onFound?: (found: NonNullable<RangeWord['found']>) => void
 }
 
@@ -39,20 +40,25 @@ export async function simulateMany(options: SimulationOptions): Promise<Simulati
           found.push(word.found)
           onFound?.(word.found)
         }
-        onProgress?.(total(parts))
+        onProgress?.(total(parts), firstLeft(parts))
       }),
     ),
   )
   // Parts take every nth seed: what is below the least of them is done in all.
-  return { sum: total(parts), next: Math.min(...parts.map(({ next }) => next)), found }
+  return { sum: total(parts), next: firstLeft(parts), found }
 }
+
+const firstLeft = (parts: readonly RangeWord[]): number =>
+  Math.min(...parts.map(({ next }) => next))
 
 function runPart(
   { from, to, processes, systematic, ms }: SimulationOptions,
   part: number,
   hear: (word: RangeWord) => void,
 ): Promise<void> {
-  const order: RangeOrder = { from: from + part, to, step: processes, systematic, ms }
+  // JSON has no Infinity.
+  const [last, most] = [to, ms].map((value) => Math.min(value, Number.MAX_SAFE_INTEGER))
+  const order = { from: from + part, to: last, step: processes, systematic, ms: most }
   const script = join(import.meta.dirname, 'range.ts')
   const child = spawn(process.execPath, [...NODE, script, JSON.stringify(order)], {
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -74,6 +74,7 @@ export class SimulatedBroker {
     }))
   }
 
+  /** Behind the last record of each partition, whatever becomes of its transaction. */
   ends(topic: string): ReadonlyMap<number, bigint> {
     const { partitions } = this.#topic(topic)
     return new Map(partitions.map((slots, partition) => [partition, BigInt(slots.length)]))
