@@ -113,6 +113,14 @@ export class LedgerTable implements Ledger {
     return row && this.#entryOf(row)
   }
 
+  /** A third of what `get` takes. */
+  has(key: string): boolean {
+    const row = this.#statement('SELECT 1 FROM ledger WHERE mailbox = ? AND key = ?').row([
+      ...[this.#mailbox, key],
+    ])
+    return row !== undefined
+  }
+
   holds(entry: LedgerEntry): boolean {
     return this.#holds(entry)
   }

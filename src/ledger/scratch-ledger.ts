@@ -20,6 +20,7 @@ export interface ScratchLedgerOptions extends LedgerTableOptions {
 /** `put` and `remove` are atomic only as long as they do not throw: after an error, throw the index away. */
 export interface ScratchLedger extends Ledger {
   readonly tally: Tally
+  has(key: string): boolean
   put(entries: Iterable<LedgerEntry>): void
   remove(keys: Iterable<string>): void
   putHost(notes: string): void
@@ -42,6 +43,7 @@ export function openScratchLedger(options: ScratchLedgerOptions): ScratchLedger 
     putHost: (notes) => database.transaction(() => table.putHost(notes)),
     putTally: (tally) => database.transaction(() => table.putTally(tally)),
     byUidl: (uidl) => table.byUidl(uidl),
+    has: (key) => table.has(key),
     get: (key) => table.get(key),
     holds: (entry) => table.holds(entry),
     present: () => table.present(),

@@ -113,7 +113,7 @@ function rare(
   if (code !== null && ((code & 0xff) === SQLITE.corrupt || missing))
     return new LedgerError(
       'MAILDRAIN_LEDGER_DAMAGED',
-      `${failed}; restore the file from a backup`,
+      `${failed}; restore the file from a backup, or run with --rebuild-ledger`,
       options,
     )
   if (code !== null && (code & 0xff) === SQLITE.notADatabase)

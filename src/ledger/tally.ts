@@ -29,17 +29,22 @@ export function supersededBy(entry: LedgerEntry, unfetched: ReadonlySet<string>)
   return unfetched.has(superseded) ? [superseded] : []
 }
 
+export interface KeyedLedger {
+  has(key: string): boolean
+  get(key: string): LedgerEntry | undefined
+}
+
 /** One transaction. Is told of each change before it is made. */
 export class TallyCount {
-  readonly #entry: (key: string) => LedgerEntry | undefined
+  readonly #ledger: KeyedLedger
   readonly #added = new Set<string>()
   readonly #forgotten = new Set<string>()
   #tally: Tally
 
-  /** @param entry as it is before the transaction, or in the middle of it */
-  constructor(before: Tally, entry: (key: string) => LedgerEntry | undefined) {
+  /** @param ledger as it is before the transaction, or in the middle of it */
+  constructor(before: Tally, ledger: KeyedLedger) {
     this.#tally = before
-    this.#entry = entry
+    this.#ledger = ledger
   }
 
   get tally(): Tally {
@@ -48,7 +53,7 @@ export class TallyCount {
 
   /** @param isBack does the destination hold the message, although the entry is not there: was it pruned? */
   put(key: string, isBack: () => boolean = () => false): void {
-    if (this.#added.has(key) || this.#entry(key) !== undefined) return
+    if (this.#added.has(key) || this.#ledger.has(key)) return
     this.#added.add(key)
     const { seen, pruned } = this.#tally
     if (pruned.delivered > 0 && isBack())
@@ -61,7 +66,7 @@ export class TallyCount {
    * @returns is the entry to be removed? Not while what would take its place is not written.
    */
   forget(key: string, superseded: boolean): boolean {
-    const entry = this.#entry(key)
+    const entry = this.#ledger.get(key)
     if (entry === undefined || this.#forgotten.has(key)) return false
     const { seen, pruned } = this.#tally
     if (superseded) this.#tally = { ...this.#tally, seen: seen - 1 }

@@ -121,7 +121,7 @@ export class MemorySink implements Sink {
     await this.beforeWrite(batch)
     const failures = new Map<number, MaildrainError>()
     this.batches.push(batch)
-    const count = new TallyCount(this.ledger.tally, (key) => this.ledger.get(key))
+    const count = new TallyCount(this.ledger.tally, this.ledger.entries)
     const written: LedgerEntry[] = []
     for (const [index, { entry, records }] of batch.messages.entries()) {
       const failure = records.length > 0 ? this.reject(entry.key) : undefined

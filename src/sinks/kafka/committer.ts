@@ -213,7 +213,7 @@ export class Committer {
     places: Iterable<string>,
   ): Changes {
     const { index, owner } = this.#options
-    const count = new TallyCount(index.tally, (key) => index.get(key))
+    const count = new TallyCount(index.tally, index)
     for (const { key } of entries) count.put(key)
     const tombstones = superseded.filter((key) => count.forget(key, true))
     for (const key of ends?.tombstones ?? []) if (count.forget(key, false)) tombstones.push(key)

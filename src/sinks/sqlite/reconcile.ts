@@ -62,7 +62,7 @@ async function rebuildLedger(options: ReconcileOptions): Promise<void> {
   const before = table.tally
   const seen = prunedEntries(before) + table.size
   // A row without an entry is one that was lost, or one that was forgotten in order.
-  const count = new TallyCount({ ...before, seen }, (key) => table.get(key))
+  const count = new TallyCount({ ...before, seen }, table)
   let [added, unreadable] = [0, 0]
   let chunk: LedgerEntry[] = []
   const write = (entries: readonly LedgerEntry[]) =>

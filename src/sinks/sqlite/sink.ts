@@ -118,7 +118,7 @@ export class SqliteSink implements Sink {
     const unfetched = unfetchedAmong(batch.tombstones)
     const superseded = new Set(prepared.flatMap(({ entry }) => supersededBy(entry, unfetched)))
     ownership.transaction(() => {
-      const count = new TallyCount(table.tally, (key) => table.get(key))
+      const count = new TallyCount(table.tally, table)
       for (const { entry, rows } of prepared) {
         count.put(entry.key, () => hasRow(database, entry.key))
         for (const row of rows) insertRow(database, row)

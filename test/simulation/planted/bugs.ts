@@ -163,15 +163,15 @@ export const plantedBugs: readonly PlantedBug[] = [
     choice: { destination: 'kafka', kinds: ['error-before'] },
     change: [
       kafka('committer.ts'),
-      'return entries.every(same)',
-      'return entries.every(() => same)',
+      'return this.#options.owner.lastCommit === name',
+      'return true',
     ],
   },
   {
     name: 'Kafka: a ledger that speaks of another topic is believed',
     breaks: 'L',
     choice: { destination: 'kafka', kinds: ['replaced', 'error-before'] },
-    change: [kafka('proof.ts'), 'of witnesses) {', 'of [...witnesses].slice(0, 0)) {'],
+    change: [kafka('proof.ts'), 'return { offsets, lost }', 'return { offsets, lost: new Map() }'],
   },
   {
     name: 'Kafka: brokers do not fence',
