@@ -3,6 +3,14 @@ export { drain, type DrainOptions } from './pipeline/drain.ts'
 export { watch, type WatchOptions } from './pipeline/watch.ts'
 export type { WatchReceipt } from './pipeline/watch-receipt.ts'
 export { type Progress, type Receipt, exitCodeOf } from './pipeline/receipt.ts'
+export {
+  restore,
+  type ReadingProgress,
+  type RestoreOptions,
+  type RestoreTarget,
+} from './restore/restore.ts'
+export { type RestoreReceipt, restoreExitCode } from './restore/receipt.ts'
+export type { Finding, Findings } from './audit/findings.ts'
 export { pop3, type Pop3SourceOptions } from './sources/pop3/index.ts'
 export { kafka, type KafkaSinkOptions } from './sinks/kafka/index.ts'
 export { sqlite, type SqliteSinkOptions } from './sinks/sqlite/index.ts'
