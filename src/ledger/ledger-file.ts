@@ -7,7 +7,7 @@ import { closeSync, fsyncSync, openSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { LedgerError, SinkError } from '../errors.ts'
-import { hostTableSql, ledgerTableSql } from './ledger-table.ts'
+import { hostTableSql, ledgerTableSql, tallyTableSql } from './ledger-table.ts'
 import { ownerTableSql } from './ownership.ts'
 import { SqliteDatabase } from './sqlite-database.ts'
 import { sqliteFailure } from './sqlite-error.ts'
@@ -67,6 +67,8 @@ export function openLedgerView(path: string): SqliteDatabase | null {
     const host = "SELECT count(*) FROM probe.sqlite_master WHERE name = 'ledger_host'"
     // Files of before there was such a table have observed nothing.
     if (number(database, host) === 0) database.exec(hostTableSql)
+    const tally = "SELECT count(*) FROM probe.sqlite_master WHERE name = 'ledger_tally'"
+    if (number(database, tally) === 0) database.exec(tallyTableSql)
     return database
   } catch (error) {
     database.close()
@@ -102,7 +104,7 @@ export function openLedgerFile(path: string, options: LedgerFileOptions): Sqlite
     create: (database) => {
       database.transaction(() => {
         if (isBlank(database)) initialize(database, options.dataSql ?? '')
-        else if (isOurs(database)) database.exec(hostTableSql)
+        else if (isOurs(database)) database.exec(`${hostTableSql}; ${tallyTableSql}`)
         assertHeader(database, path, '')
         assertMeta(database, path)
       })
@@ -122,7 +124,9 @@ const isBlank = (database: SqliteDatabase): boolean =>
   number(database, 'SELECT count(*) FROM sqlite_master') === 0
 
 function initialize(database: SqliteDatabase, dataSql: string): void {
-  database.exec(`${META_SQL}; ${ownerTableSql}; ${hostTableSql}; ${ledgerTableSql} ${dataSql}`)
+  database.exec(
+    `${META_SQL}; ${ownerTableSql}; ${hostTableSql}; ${tallyTableSql}; ${ledgerTableSql} ${dataSql}`,
+  )
   database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${FORMAT}`)
   const value = { application: 'maildrain', format: FORMAT, database: randomUUID() }
   database

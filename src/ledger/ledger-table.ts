@@ -4,8 +4,9 @@
  */
 import { LedgerError } from '../errors.ts'
 import { mailboxKey } from '../identity.ts'
-import type { Ledger, LedgerEntry, Standing } from './ledger.ts'
+import type { Ledger, LedgerEntry, Standing, Tally } from './ledger.ts'
 import type { SqlCell, SqliteDatabase, SqlRow, SqlStatement, SqlValue } from './sqlite-database.ts'
+import { tallyOf } from './tally.ts'
 
 /**
  * Hashes and states are text, for those who look with the sqlite3 shell. The unique-id is a blob: it may hold any byte.
@@ -27,6 +28,14 @@ export const ledgerTableSql = `
 /** What was observed of each mailbox's server; made also in files of before there was such a table. */
 export const hostTableSql =
   'CREATE TABLE IF NOT EXISTS ledger_host (mailbox TEXT PRIMARY KEY, notes TEXT NOT NULL)'
+
+/** What was counted of each mailbox (`Tally`). */
+export const tallyTableSql = `
+  CREATE TABLE IF NOT EXISTS ledger_tally (
+    mailbox TEXT PRIMARY KEY, seen INTEGER NOT NULL,
+    pruned_delivered INTEGER NOT NULL, pruned_dead_lettered INTEGER NOT NULL,
+    pruned_kept INTEGER NOT NULL, vanished INTEGER NOT NULL
+  )`
 
 const COLUMNS =
   'key, uidl, listed_octets, octets, sha256, header_sha256, state, was, reason, fingerprint, attempts, copies, place, at, gone_at'
@@ -162,6 +171,25 @@ export class LedgerTable implements Ledger {
       this.#size = { at: changes, value: Number(row?.[0] ?? 0) }
     }
     return this.#size.value
+  }
+
+  /** A ledger that has only begun to count holds all that it has seen. */
+  get tally(): Tally {
+    const row = this.#statement(
+      `SELECT seen, pruned_delivered, pruned_dead_lettered, pruned_kept, vanished
+       FROM ledger_tally WHERE mailbox = ?`,
+    ).row([this.#mailbox])
+    if (row === undefined) return tallyOf(this.size)
+    const [seen = 0, delivered = 0, deadLettered = 0, kept = 0, vanished = 0] = row.map(Number)
+    return { seen, pruned: { delivered, deadLettered, kept }, vanished }
+  }
+
+  /** Inside the owner's transaction. */
+  putTally({ seen, pruned, vanished }: Tally): void {
+    const { delivered, deadLettered, kept } = pruned
+    this.#statement('INSERT OR REPLACE INTO ledger_tally VALUES (?, ?, ?, ?, ?, ?)').run([
+      ...[this.#mailbox, seen, delivered, deadLettered, kept, vanished],
+    ])
   }
 
   get host(): string | null {

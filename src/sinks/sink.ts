@@ -79,6 +79,8 @@ export interface Batch {
   readonly tombstones: readonly string[]
   /** What was observed of the mail server, JSON of some hundred octets: takes the place of `Ledger.host`. May be ignored. */
   readonly host?: string
+  /** Messages that others removed before there was an entry: added to `Tally.vanished` in the same commit. */
+  readonly vanished?: number
 }
 
 export interface WriteOptions {

@@ -25,6 +25,7 @@ export function foldRecords(
     if (change.kind === 'entry') changed.set(change.entry.key, change.entry)
     if (change.kind === 'tombstone') changed.set(change.key, null)
     if (change.kind === 'host') index.putHost(change.notes)
+    if (change.kind === 'tally') index.putTally(change.tally)
     about(change)
   }
   index.put([...changed.values()].filter((entry) => entry !== null))

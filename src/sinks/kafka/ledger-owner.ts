@@ -60,6 +60,7 @@ export class LedgerOwner {
   #spoken = false
   #replacedBy: Owner | undefined
   #meta: Meta | undefined
+  #lastCommit: string | undefined
 
   constructor(options: LedgerOwnerOptions) {
     this.#options = options
@@ -67,6 +68,11 @@ export class LedgerOwner {
 
   get witnesses(): ReadonlyMap<number, Witness> {
     return this.#witnesses
+  }
+
+  /** Name of the last transaction that was read in the ledger, or undefined when none was. */
+  get lastCommit(): string | undefined {
+    return this.#lastCommit
   }
 
   /** Undefined after `drop`, until the next `takeOver`. */
@@ -181,6 +187,7 @@ export class LedgerOwner {
     if (change.kind === 'entry') this.#witness(change.entry)
     if (change.kind === 'owner') this.#sawOwner(change.owner)
     if (change.kind === 'meta') this.#meta = change.meta
+    if (change.kind === 'tally') this.#lastCommit = change.tally.commit
   }
 
   #sawOwner(owner: Owner): void {

@@ -44,8 +44,19 @@ const meta = z.looseObject({
   partitions: z.number(),
 })
 
+const count = z.int().min(0)
+const tally = z.strictObject({
+  seen: count,
+  pruned: z.strictObject({ delivered: count, deadLettered: count, kept: count }),
+  vanished: count,
+  /** Name of the transaction that it was written in, by which one whose outcome is not known is found again. */
+  commit: z.string(),
+})
+
 export type Owner = z.output<typeof owner>
 export type Meta = z.output<typeof meta>
+/** The tally as it stands after a transaction. */
+export type CommitTally = z.output<typeof tally>
 
 /** A record of the ledger topic that concerns this mailbox. */
 export type LedgerChange =
@@ -54,10 +65,12 @@ export type LedgerChange =
   | { readonly kind: 'owner'; readonly owner: Owner }
   | { readonly kind: 'meta'; readonly meta: Meta }
   | { readonly kind: 'host'; readonly notes: string }
+  | { readonly kind: 'tally'; readonly tally: CommitTally }
 
 export const OWNER = '@owner'
 export const META = '@meta'
 const HOST = '@host'
+const TALLY = '@tally'
 
 export interface LedgerRecordsOptions {
   /** M (src/identity.ts). */
@@ -96,6 +109,10 @@ export class LedgerRecords {
     return this.#record(META, value)
   }
 
+  tally(value: CommitTally): ProducerRecord {
+    return this.#record(TALLY, value)
+  }
+
   /** @param notes JSON, which is written as it is */
   host(notes: string): ProducerRecord {
     return { ...this.#record(HOST, null), value: Buffer.from(notes, 'utf8') }
@@ -115,6 +132,7 @@ export class LedgerRecords {
       if (key === OWNER) return { kind: 'owner', owner: owner.parse(parsed) }
       if (key === META) return { kind: 'meta', meta: meta.parse(parsed) }
       if (key === HOST) return { kind: 'host', notes: value.toString('utf8') }
+      if (key === TALLY) return { kind: 'tally', tally: tally.parse(parsed) }
       if (key.startsWith('@')) return null
       const entry = ledgerEntry.parse(parsed)
       if (entry.key !== key) throw new TypeError('its key is that of another entry')

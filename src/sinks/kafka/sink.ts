@@ -9,6 +9,7 @@ import { mailboxKey } from '../../identity.ts'
 import type { Ledger, LedgerEntry } from '../../ledger/ledger.ts'
 import { acquireLock } from '../../ledger/lock.ts'
 import { type ScratchLedger, openScratchLedger } from '../../ledger/scratch-ledger.ts'
+import { supersededBy, unfetchedAmong } from '../../ledger/tally.ts'
 import { openPatiently } from '../patience.ts'
 import type {
   Batch,
@@ -20,7 +21,7 @@ import type {
   StoredRecord,
 } from '../sink.ts'
 import type { KafkaClient } from './client.ts'
-import { Committer, type Prepared } from './committer.ts'
+import { Committer, type Group, type Prepared } from './committer.ts'
 import { LedgerOwner } from './ledger-owner.ts'
 import { LedgerRecords, ledgerPartition } from './ledger-topic.ts'
 import {
@@ -53,6 +54,12 @@ interface Opened {
   readonly pace: Pace
   /** Of the data topic. */
   readonly partitions: number
+}
+
+interface OpenGroup {
+  readonly messages: Prepared[]
+  readonly superseded: string[]
+  bytes: number
 }
 
 export class KafkaSink implements Sink {
@@ -137,27 +144,37 @@ export class KafkaSink implements Sink {
   }
 
   async write(batch: Batch): Promise<void> {
-    const { committer, pace } = this.#open
+    const { committer } = this.#open
     await committer.settle()
+    // Else what others have taken would be counted twice when the answer to its commit was lost.
+    const finished = committer.isFinished(batch)
     const failures = new Map<number, MaildrainError>()
-    let messages: Prepared[] = []
-    let bytes = 0
-    for (const [index, message] of batch.messages.entries()) {
-      const prepared = committer.isDurable(message) ? null : this.#prepare(message, index, failures)
-      if (prepared === null) continue
-      const size = bytesOf(prepared)
-      if (messages.length > 0 && bytes + size > pace.maxBytes) {
-        await committer.commit({ messages, tombstones: [], bytes })
-        messages = []
-        bytes = 0
-      }
-      messages.push(prepared)
-      bytes += size
-    }
-    const { tombstones, host } = batch
-    if (messages.length + tombstones.length > 0 || host !== undefined)
-      await committer.commit({ messages, tombstones, host, bytes })
+    for (const group of this.#groupsOf(batch, failures))
+      if (!finished) await committer.commit(group)
     if (failures.size > 0) throw new BatchError(failures)
+  }
+
+  /** Cut when they are asked for: what a transaction may hold changes with the rate of the one before. */
+  *#groupsOf(batch: Batch, failures: Map<number, MaildrainError>): Iterable<Group> {
+    const { committer, pace } = this.#open
+    const { tombstones, host, vanished = 0 } = batch
+    const unfetched = unfetchedAmong(tombstones)
+    let group: OpenGroup = { messages: [], superseded: [], bytes: 0 }
+    for (const [index, message] of batch.messages.entries()) {
+      const isDurable = committer.isDurable(message)
+      const prepared = isDurable ? null : this.#prepare(message, index, failures)
+      if (!isDurable && prepared === null) continue
+      const size = prepared === null ? 0 : bytesOf(prepared)
+      if (group.messages.length > 0 && group.bytes + size > pace.maxBytes) {
+        yield group
+        group = { messages: [], superseded: [], bytes: 0 }
+      }
+      if (prepared !== null) group.messages.push(prepared)
+      group.superseded.push(...supersededBy(message.entry, unfetched))
+      group.bytes += size
+    }
+    const changes = group.messages.length + group.superseded.length + tombstones.length + vanished
+    if (changes > 0 || host !== undefined) yield { ...group, ends: batch }
   }
 
   async confirmOwner(): Promise<void> {

@@ -11,6 +11,7 @@ import { LedgerTable } from '../../ledger/ledger-table.ts'
 import { type Lock, acquireLock } from '../../ledger/lock.ts'
 import { Ownership } from '../../ledger/ownership.ts'
 import type { SqliteDatabase } from '../../ledger/sqlite-database.ts'
+import { TallyCount, supersededBy, unfetchedAmong } from '../../ledger/tally.ts'
 import { openPatiently } from '../patience.ts'
 import type {
   Batch,
@@ -100,13 +101,20 @@ export class SqliteSink implements Sink {
     const { database, ownership, table } = this.#open
     const failures = new Map<number, MaildrainError>()
     const prepared = batch.messages.flatMap((message, index) => prepare(message, index, failures))
+    const unfetched = unfetchedAmong(batch.tombstones)
+    const superseded = new Set(prepared.flatMap(({ entry }) => supersededBy(entry, unfetched)))
     ownership.transaction(() => {
+      const count = new TallyCount(table.tally, (key) => table.get(key))
       for (const { entry, rows } of prepared) {
+        count.put(entry.key, () => hasRow(database, entry.key))
         for (const row of rows) insertRow(database, row)
         table.put(entry)
       }
-      for (const key of batch.tombstones) table.remove(key)
+      for (const key of batch.tombstones)
+        if (count.forget(key, superseded.has(key))) table.remove(key)
       if (batch.host !== undefined) table.putHost(batch.host)
+      count.vanish(batch.vanished ?? 0)
+      table.putTally(count.tally)
     })
     if (failures.size > 0) throw new BatchError(failures)
   }
