@@ -26,6 +26,14 @@ export class FindingList implements Findings {
     if (this.first.length < NAMED) this.first.push(finding)
   }
 
+  /** The same with so many fewer in the count: nobody can tell which of those named they are. */
+  less(count: number): FindingList {
+    const list = new FindingList()
+    list.first.push(...this.first)
+    list.count = this.count - count
+    return list
+  }
+
   toJSON(): Findings {
     return { count: this.count, first: this.first }
   }

@@ -30,6 +30,10 @@ const SQL = `
 
 const COLUMNS = 'key, records, verified, octets, sha256, uidl, position, why'
 
+/** Further records have a dot in their key. */
+const MESSAGE = "verified > 0 AND instr(key, '.') = 0"
+const UNEXPECTED = `expected = 0 AND ${MESSAGE}`
+
 /** Rows read at once. */
 const PAGE = 1000
 
@@ -79,9 +83,18 @@ export class FoundTable {
     return found
   }
 
-  /** Keys of which nobody has spoken. */
+  /** Messages of which a first record is whole. */
+  get messages(): number {
+    return this.#count(MESSAGE)
+  }
+
+  /** Messages of which nobody has spoken. */
   unexpected(): Iterable<Found> {
-    return this.#each('expected = 0')
+    return this.#each(UNEXPECTED)
+  }
+
+  get unexpectedMessages(): number {
+    return this.#count(UNEXPECTED)
   }
 
   /** Keys with more than one record, or one that is not to be believed. */
@@ -91,6 +104,12 @@ export class FoundTable {
 
   close(): void {
     this.#database.close()
+  }
+
+  #count(condition: string): number {
+    return Number(
+      this.#database.prepare(`SELECT count(*) FROM found WHERE ${condition}`).row()?.[0] ?? 0,
+    )
   }
 
   *#each(condition: string): Iterable<Found> {

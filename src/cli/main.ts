@@ -2,12 +2,14 @@
 /** The command line: a table of commands, and whatever goes wrong becomes one line and an exit code. */
 import {
   type CommandPage,
+  auditPage,
   drainPage,
   planPage,
   restorePage,
   watchPage,
 } from '../config/commands.ts'
 import { ConfigError } from '../errors.ts'
+import { auditCommand } from './audit.ts'
 import { drainCommand } from './drain.ts'
 import { commandHelp, mainHelp, version } from './help.ts'
 import { planCommand } from './plan.ts'
@@ -25,6 +27,7 @@ const commands: readonly Command[] = [
   { page: drainPage, run: drainCommand },
   { page: planPage, run: planCommand },
   { page: watchPage, run: watchCommand },
+  { page: auditPage, run: auditCommand },
   { page: restorePage, run: restoreCommand },
 ]
 

@@ -1,5 +1,6 @@
 /** What each command is, for its help and for the reference. */
 import type { z } from 'zod'
+import { auditFlags } from './audit-flags.ts'
 import { drainFlags } from './drain-flags.ts'
 import { planFlags } from './plan-flags.ts'
 import { restoreFlags } from './restore-flags.ts'
@@ -56,6 +57,21 @@ server or a destination that is away) is waited for; it ends by itself only when
   ],
 }
 
+export const auditPage: CommandPage = {
+  name: 'audit',
+  usage: 'maildrain audit --of MAILBOX --at URL [--manifest FILE | --against FILE] [flags]',
+  summary: 'prove that everything is at the destination',
+  about: `Reads the mail of a mailbox back from the destination of its drains, computes SHA-256 and key of each message from its
+bytes, and holds the result against the ledger: initial = delivered + filtered + deadLettered + kept + vanished. What is missing,
+altered, doubled or unknown to the ledger is named. Nothing is changed, and no mailbox is opened.`,
+  flags: auditFlags,
+  examples: [
+    'maildrain audit --of ann@mail.example.org --at sqlite:mail.db --manifest ann.manifest',
+    'maildrain audit --of ann@mail.example.org --at kafka://broker:9092/mail --against ann.manifest',
+  ],
+  withoutMailbox: true,
+}
+
 export const restorePage: CommandPage = {
   name: 'restore',
   usage: 'maildrain restore --of MAILBOX --from URL --to URL [flags]',
@@ -72,4 +88,10 @@ only read. It may be run again at any time: what is there already is not written
 }
 
 /** In the order of help and reference. */
-export const commandPages: readonly CommandPage[] = [drainPage, watchPage, planPage, restorePage]
+export const commandPages: readonly CommandPage[] = [
+  drainPage,
+  watchPage,
+  planPage,
+  auditPage,
+  restorePage,
+]

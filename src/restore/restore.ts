@@ -7,11 +7,11 @@ import { FindingList } from '../audit/findings.ts'
 import { unknownMailbox } from '../audit/unknown-mailbox.ts'
 import { FoundTable } from '../audit/found-table.ts'
 import { type Clock, systemClock } from '../clock.ts'
-import { ConfigError } from '../errors.ts'
 import { type Logger, silentLogger } from '../logger.ts'
 import type { Sink, StoredRecord } from '../sinks/sink.ts'
 import { verifyRecord } from '../sinks/verify-record.ts'
 import { defaultStateDir } from '../state-dir.ts'
+import { type ReadingProgress, readerOf } from '../audit/reading.ts'
 import { ExpectedMail } from './expected.ts'
 import { Lanes } from './lanes.ts'
 import { openEmlDirectory, openMaildir } from './mail-files.ts'
@@ -23,18 +23,6 @@ export interface RestoreTarget {
   /** A Maildir, one mbox file (mboxrd), or a directory of .eml files. */
   readonly format: 'maildir' | 'mbox' | 'eml'
   readonly path: string
-}
-
-/** A look at a running restore or audit. */
-export interface ReadingProgress {
-  readonly phase: 'restoring' | 'auditing'
-  /** Messages that are delivered by the ledger; as many as were read where there is none. */
-  readonly messagesTotal: number
-  /** Records read. */
-  readonly messagesDone: number
-  /** Octets of these messages; null where there is no ledger. */
-  readonly bytesTotal: number | null
-  readonly bytesDone: number
 }
 
 export interface RestoreOptions {
@@ -61,11 +49,7 @@ export interface RestoreOptions {
 export async function restore(options: RestoreOptions): Promise<RestoreReceipt> {
   const { of, from, to, log = silentLogger, clock = systemClock } = options
   const stateDir = options.stateDir ?? defaultStateDir()
-  if (from.readBack === undefined)
-    throw new ConfigError(
-      'MAILDRAIN_CONFIG_INVALID',
-      `${from.destination} cannot be read back; name a kafka or sqlite destination`,
-    )
+  const readBack = readerOf(from)
   await mkdir(stateDir, { recursive: true, mode: 0o700 })
   const signal = options.signal ?? new AbortController().signal
   const context = { mailbox: of, stateDir, log, clock, signal }
@@ -74,8 +58,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreReceipt> 
   const expected = await ExpectedMail.of(from, context)
   try {
     const run = new Run({ options, writer, found, expected, clock })
-    const records = from.readBack(context)
-    return await run.restore(records, signal)
+    return await run.restore(readBack(context), signal)
   } catch (error) {
     await writer.abandon()
     throw error
