@@ -86,7 +86,7 @@ function goThrough(
       altered.add({
         key,
         uidl,
-        why: `the ledger says SHA-256 ${String(entry.sha256)}, its bytes give ${there.sha256}`,
+        why: `the ledger says SHA-256 ${String(entry.sha256).slice(0, 16)}…, its bytes give another`,
       })
     onLine(lineOf(entry, there, verdict))
   }

@@ -21,7 +21,7 @@ export function verifyRecord(record: StoredRecord): Verification {
 
 function mismatch({ mailbox, uidl, sha256, raw }: StoredRecord, key: string): string | null {
   const found = createHash('sha256').update(raw).digest('hex')
-  if (found !== sha256) return `its ${raw.length} octets have SHA-256 ${found}, not ${sha256}`
+  if (found !== sha256) return `its ${raw.length} octets have another SHA-256 than it says`
   const computed = messageKey(mailbox, uidl, found)
-  return computed === key ? null : `mailbox, unique-id and bytes give the key ${computed}`
+  return computed === key ? null : 'mailbox, unique-id and bytes give another key'
 }
