@@ -59,3 +59,12 @@ export function openScratchLedger(options: ScratchLedgerOptions): ScratchLedger 
     close: () => database.close(),
   }
 }
+
+/** In any state; they may be written to meanwhile. */
+export function* entriesOf(index: ScratchLedger): Iterable<LedgerEntry> {
+  yield* index.present()
+  for (const key of index.goneBefore(Number.MAX_SAFE_INTEGER)) {
+    const entry = index.get(key)
+    if (entry !== undefined) yield entry
+  }
+}

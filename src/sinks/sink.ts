@@ -22,6 +22,10 @@ export interface SinkContext {
   readonly deletion: boolean
   /** Raw octets above which a message is not asked for. */
   readonly maxMessageBytes: number
+  /** The ledger is to be made anew from the mail that is there, if it was lost, damaged, or is an older copy. */
+  readonly rebuildLedger?: boolean
+  /** What the ledger knows and the destination does not hold, or the other way round, is to be taken as it is. */
+  readonly acceptMissing?: boolean
   /** Local directory for locks and scratch files; exists, mode 0700. */
   readonly stateDir: string
   readonly log: Logger

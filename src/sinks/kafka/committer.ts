@@ -16,7 +16,7 @@ import { isEpochLost, isTooLarge, kafkaFailure } from './kafka-error.ts'
 import type { LedgerOwner } from './ledger-owner.ts'
 import type { LedgerRecords } from './ledger-topic.ts'
 import { type Pace } from './pace.ts'
-import { writePlace } from './place.ts'
+import { readPlace, writePlace } from './place.ts'
 import type { Batch, BatchMessage } from '../sink.ts'
 import { sendsOf } from './records.ts'
 
@@ -61,6 +61,8 @@ interface Changes {
   readonly entries: readonly LedgerEntry[]
   readonly tombstones: readonly string[]
   readonly tally: Tally
+  /** See `LedgerOwner.ends`. */
+  readonly ends: ReadonlyMap<number, bigint>
 }
 
 interface Attempt {
@@ -186,12 +188,12 @@ export class Committer {
       const place = data[0] && places.get(data[0])
       return place === undefined ? entry : { ...entry, place }
     })
-    const changes = this.#changes(attempt.group, entries)
+    const changes = this.#changes(attempt.group, entries, places.values())
     const ledger = [
       ...entries.map((entry) => records.entry(entry)),
       ...changes.tombstones.map((key) => records.tombstone(key)),
       ...(ends?.host === undefined ? [] : [records.host(ends.host)]),
-      records.tally({ ...changes.tally, commit: attempt.name }),
+      records.tally({ ...changes.tally, commit: attempt.name, ends: namedEnds(changes.ends) }),
     ]
     for (const send of sendsOf(ledger, LEDGER_SEND_BYTES)) {
       ended.throwIfAborted()
@@ -205,14 +207,18 @@ export class Committer {
     await transaction.commit()
   }
 
-  #changes({ superseded, ends }: Group, entries: readonly LedgerEntry[]): Changes {
-    const { index } = this.#options
+  #changes(
+    { superseded, ends }: Group,
+    entries: readonly LedgerEntry[],
+    places: Iterable<string>,
+  ): Changes {
+    const { index, owner } = this.#options
     const count = new TallyCount(index.tally, (key) => index.get(key))
     for (const { key } of entries) count.put(key)
     const tombstones = superseded.filter((key) => count.forget(key, true))
     for (const key of ends?.tombstones ?? []) if (count.forget(key, false)) tombstones.push(key)
     count.vanish(ends?.vanished ?? 0)
-    return { entries, tombstones, tally: count.tally }
+    return { entries, tombstones, tally: count.tally, ends: endsAfter(owner.ends, places) }
   }
 
   async #sendData(
@@ -253,7 +259,10 @@ export class Committer {
     try {
       index.put(changes?.entries ?? [])
       index.remove(changes?.tombstones ?? [])
-      if (changes !== null) index.putTally(changes.tally)
+      if (changes !== null) {
+        index.putTally(changes.tally)
+        this.#options.owner.ends = changes.ends
+      }
       if (ends?.host !== undefined) index.putHost(ends.host)
       if (ends !== undefined) this.#finished.add(ends)
     } catch (error) {
@@ -265,6 +274,22 @@ export class Committer {
     }
   }
 }
+
+function endsAfter(
+  before: ReadonlyMap<number, bigint>,
+  places: Iterable<string>,
+): ReadonlyMap<number, bigint> {
+  const ends = new Map(before)
+  for (const text of places) {
+    const place = readPlace(text)
+    if (place !== null && place.offset >= (ends.get(place.partition) ?? 0n))
+      ends.set(place.partition, place.offset + 1n)
+  }
+  return ends
+}
+
+const namedEnds = (ends: ReadonlyMap<number, bigint>): Record<string, string> =>
+  Object.fromEntries([...ends].map(([partition, offset]) => [partition, String(offset)]))
 
 class LateError extends SinkError {}
 

@@ -32,8 +32,8 @@ import {
 import { Pace } from './pace.ts'
 import { peekLedger } from './peek.ts'
 import { readPlace } from './place.ts'
-import { proveSameTopic } from './proof.ts'
 import { readTopic } from './read-back.ts'
+import { reconcile } from './reconcile.ts'
 import { dataRecord, maxRawBytes, sizeOf } from './records.ts'
 import { LEDGER_PARTITIONS, ledgerTopicOf, maxBatchBytesOf, openTopics } from './topics.ts'
 
@@ -204,7 +204,7 @@ export class KafkaSink implements Sink {
     context: SinkContext,
   ): Promise<void> {
     const { topic, transactionTimeoutMs } = this.#options
-    const { mailbox, clock, log, signal } = context
+    const { mailbox, clock, log, signal, rebuildLedger: rebuild = false } = context
     const ledgerTopic = ledgerTopicOf(topic)
     const partition = ledgerPartition(mailbox, LEDGER_PARTITIONS)
     const index = openScratchLedger({
@@ -218,17 +218,20 @@ export class KafkaSink implements Sink {
     const shared = { index, records, transactionTimeoutMs, clock, log, signal }
     const owner = new LedgerOwner({
       ...{ ...shared, client, topic: ledgerTopic, partition, partitions: LEDGER_PARTITIONS },
-      ...{ clusterId, transactionalId: `maildrain.${topic}.${M}` },
+      ...{ clusterId, transactionalId: `maildrain.${topic}.${M}`, repairs: rebuild },
     })
     this.#held.push(() => owner.close())
     await owner.takeOver()
-    const { witnesses } = owner
-    this.#lows = await proveSameTopic({ client, topic, witnesses, signal, log })
     const pace = new Pace({ transactionTimeoutMs, largestBytes: LARGEST_TRANSACTION_BYTES })
     const committer = new Committer({
       ...{ ...shared, owner, topic, ledgerTopic, pace },
       maxBatchBytes: () => this.#maxBatchBytes,
       onTooLarge: () => this.#lowerLimit(client),
+    })
+    this.#lows = await reconcile({
+      ...{ ...shared, client, topic, mailbox, owner, committer, rebuild },
+      acceptMissing: context.acceptMissing ?? false,
+      stored: () => readTopic(client, topic, context),
     })
     this.#opened = { client, index, owner, committer, pace, partitions }
   }

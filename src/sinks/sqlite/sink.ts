@@ -6,8 +6,15 @@ import { z } from 'zod'
 import { ConfigError, MaildrainError, BatchError } from '../../errors.ts'
 import { mailboxKey } from '../../identity.ts'
 import type { Ledger, LedgerEntry } from '../../ledger/ledger.ts'
-import { assertOurs, locateFile, openLedgerFile, openLedgerView } from '../../ledger/ledger-file.ts'
+import {
+  assertOurs,
+  isChecked,
+  locateFile,
+  openLedgerFile,
+  openLedgerView,
+} from '../../ledger/ledger-file.ts'
 import { LedgerTable } from '../../ledger/ledger-table.ts'
+import { lostLedger, missingEntries } from '../../ledger/lost.ts'
 import { type Lock, acquireLock } from '../../ledger/lock.ts'
 import { Ownership } from '../../ledger/ownership.ts'
 import type { SqliteDatabase } from '../../ledger/sqlite-database.ts'
@@ -22,7 +29,14 @@ import type {
   SinkContext,
   StoredRecord,
 } from '../sink.ts'
-import { type MessageRow, hasRow, insertRow, messagesTableSql, rowOf } from './messages-table.ts'
+import {
+  type MessageRow,
+  hasRow,
+  holdsMailOf,
+  insertRow,
+  messagesTableSql,
+  rowOf,
+} from './messages-table.ts'
 import {
   type ResolvedSqliteSinkOptions,
   type SqliteSinkOptions,
@@ -88,7 +102,15 @@ export class SqliteSink implements Sink {
     await Promise.resolve()
     const database = openLedgerView(locateFile(this.#options.path))
     if (database === null) return null
-    return { ledger: tableOf(database, mailbox), close: () => database.close() }
+    const ledger = tableOf(database, mailbox, isChecked(database))
+    const close = () => database.close()
+    try {
+      ledger.verify()
+      return { ledger, close }
+    } catch (error) {
+      close()
+      throw error
+    }
   }
 
   readBack(context: PeekContext): AsyncIterable<StoredRecord> {
@@ -139,7 +161,11 @@ export class SqliteSink implements Sink {
     })
     try {
       const ownership = Ownership.claim(database, { mailbox, at: clock.now() })
-      return { database, ownership, table: tableOf(database, mailbox) }
+      const table = tableOf(database, mailbox)
+      table.verify()
+      assertComplete(database, table, mailbox)
+      if (!table.hasTally) ownership.transaction(() => table.putTally(table.tally))
+      return { database, ownership, table }
     } catch (error) {
       database.close()
       throw error
@@ -153,10 +179,28 @@ export class SqliteSink implements Sink {
   }
 }
 
-function tableOf(database: SqliteDatabase, mailbox: string): LedgerTable {
+function tableOf(database: SqliteDatabase, mailbox: string, checked = true): LedgerTable {
   // A row that somebody removed is not at the destination any more: its message is not known (G5).
   const holds = (entry: LedgerEntry) => hasRow(database, entry.key)
-  return new LedgerTable(database, { mailbox, holds })
+  return new LedgerTable(database, { mailbox, holds, checked })
+}
+
+/**
+ * Entries that somebody has removed, and mail that nobody knows of.
+ * @throws LedgerError MAILDRAIN_LEDGER_LOST
+ */
+function assertComplete(database: SqliteDatabase, table: LedgerTable, mailbox: string): void {
+  const missing = missingEntries(table.tally, table.size)
+  if (missing > 0)
+    throw lostLedger(
+      'MAILDRAIN_LEDGER_LOST',
+      `${missing} of the entries of ${mailbox} are missing from the ledger in ${database.path}`,
+    )
+  if (!table.hasTally && holdsMailOf(database, mailbox))
+    throw lostLedger(
+      'MAILDRAIN_LEDGER_LOST',
+      `${database.path} holds mail of ${mailbox}, and its ledger knows nothing of it`,
+    )
 }
 
 /** Rows are made before the transaction begins, so that a record that cannot be one fails alone. */
