@@ -13,6 +13,8 @@ export const scratchDirectory = (): string => mkdtempSync(join(tmpdir(), 'maildr
 
 export interface Filling {
   readonly messages?: readonly RawMessage[]
+  /** What the entry of a message says, by unique-id; delivered unless given. */
+  readonly states?: Readonly<Record<string, Partial<LedgerEntry>>>
   /** Entries without records. */
   readonly entries?: readonly LedgerEntry[]
   readonly batch?: Partial<Batch>
@@ -20,7 +22,7 @@ export interface Filling {
 
 /** A new file, or more in one that is there. */
 export async function fill(
-  { messages = [], entries = [], batch = {} }: Filling,
+  { messages = [], states = {}, entries = [], batch = {} }: Filling,
   path = join(scratchDirectory(), 'mail.db'),
 ): Promise<string> {
   const mailboxes = new Set(messages.map(({ mailbox }) => mailbox))
@@ -32,7 +34,7 @@ export async function fill(
     await sink.write(
       {
         messages: [
-          ...own.map((each) => batchMessage(each)),
+          ...own.map((each) => batchMessage(each, states[each.uidl ?? ''])),
           ...entries.map((entry) => ({ entry, records: [] })),
         ],
         tombstones: [],
