@@ -127,27 +127,7 @@ describe.skipIf(noBroker !== undefined)(`audit of Kafka${noBroker ? `: ${noBroke
     expect(found.sort()).toEqual(contents.map(sha256).sort())
   })
 
-  it('a record that is there twice, one with other bytes, and a lost ledger entry are named', async () => {
-    await produce(topic, record(2, contents[2]!), 'commit')
-    await produce(topic, record(3, Buffer.from('other bytes')), 'commit')
-    await produce(
-      `${topic}.ledger`,
-      { key: `${mailboxKey(OF)}/${keyOf(4)}`, partition: ledgerPartition(OF, 32), value: null },
-      'commit',
-    )
-    const { code, report } = await audit()
-    const named = (kind: 'doubled' | 'altered' | 'unledgered' | 'missing') =>
-      report[kind].first.map(({ uidl, key }) => [uidl, key])
-    expect(named('doubled')).toEqual([[uidls[2], keyOf(2)]])
-    expect(named('altered')).toEqual([[uidls[3], keyOf(3)]])
-    expect(named('unledgered')).toEqual([[uidls[4], keyOf(4)]])
-    expect(named('missing')).toEqual([])
-    expect(report).toMatchObject({ initial: MESSAGES, delivered: MESSAGES, addsUp: false })
-    expect(code).toBe(8)
-  })
-
   it('what the topic has removed is named, by the ledger and by a manifest', async () => {
-    const { report: before } = await audit()
     const partitions = await withAdmin(broker.brokers, async (admin) => {
       const offsets = await admin.fetchTopicOffsets(topic)
       const cut = offsets.find(({ high }) => Number(high) > 8)!
@@ -159,7 +139,7 @@ describe.skipIf(noBroker !== undefined)(`audit of Kafka${noBroker ? `: ${noBroke
     })
     const { report } = await audit()
     expect(report.missing.count).toBeGreaterThan(0)
-    expect(report.delivered).toBe(before.delivered - report.missing.count)
+    expect(report.delivered).toBe(MESSAGES - report.missing.count)
     for (const { why } of report.missing.first)
       expect(why).toBe('no record has its key; the destination has removed it')
     const against = await run('audit', '--at', url(), '--against', manifest)
@@ -172,5 +152,31 @@ describe.skipIf(noBroker !== undefined)(`audit of Kafka${noBroker ? `: ${noBroke
       report.missing.first.map(({ key }) => key).sort(),
     )
     expect(missing.first[0]?.why).toContain(`the manifest says ${partitions}:`)
+  })
+
+  it('a record that is there twice, one with other bytes, and a lost ledger entry are named', async () => {
+    const { report: before } = await audit()
+    const lost = new Set(before.missing.first.map(({ key }) => key))
+    const [two, three, four] = uidls.map((_, n) => n).filter((n) => !lost.has(keyOf(n))) as [
+      number,
+      number,
+      number,
+    ]
+    await produce(topic, record(two, contents[two]!), 'commit')
+    await produce(topic, record(three, Buffer.from('other bytes')), 'commit')
+    await produce(
+      `${topic}.ledger`,
+      { key: `${mailboxKey(OF)}/${keyOf(four)}`, partition: ledgerPartition(OF, 32), value: null },
+      'commit',
+    )
+    const { code, report } = await audit()
+    const named = (kind: 'doubled' | 'altered' | 'unledgered' | 'missing') =>
+      report[kind].first.map(({ uidl, key }) => [uidl, key])
+    expect(named('doubled')).toEqual([[uidls[two], keyOf(two)]])
+    expect(named('altered')).toEqual([[uidls[three], keyOf(three)]])
+    expect(named('unledgered')).toEqual([[uidls[four], keyOf(four)]])
+    expect(report.missing).toEqual(before.missing)
+    expect(report).toMatchObject({ delivered: before.delivered, addsUp: false })
+    expect(code).toBe(8)
   })
 })
