@@ -59,8 +59,8 @@ server or a destination that is away) is waited for; it ends by itself only when
 
 export const auditPage: CommandPage = {
   name: 'audit',
-  usage: 'maildrain audit --of MAILBOX --at URL [--manifest FILE | --against FILE] [flags]',
-  summary: 'prove that everything is at the destination',
+  usage: 'maildrain audit --of MAILBOX --at URL [--manifest FILE] [flags]',
+  summary: 'prove that all mail is at the destination',
   about: `Reads the mail of a mailbox back from the destination of its drains, computes SHA-256 and key of each message from its
 bytes, and holds the result against the ledger: initial = delivered + filtered + deadLettered + kept + vanished. What is missing,
 altered, doubled or unknown to the ledger is named. Nothing is changed, and no mailbox is opened.`,
@@ -75,7 +75,7 @@ altered, doubled or unknown to the ledger is named. Nothing is changed, and no m
 export const restorePage: CommandPage = {
   name: 'restore',
   usage: 'maildrain restore --of MAILBOX --from URL --to URL [flags]',
-  summary: 'mail back from a destination into files',
+  summary: 'write mail from a destination into files',
   about: `Reads the mail of a mailbox back from the destination of earlier drains, and writes it byte for byte into a Maildir, an
 mbox file or a directory of .eml files. Each message is verified by its SHA-256 and key before it is written. The destination is
 only read. It may be run again at any time: what is there already is not written again.`,
