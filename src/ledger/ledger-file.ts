@@ -10,7 +10,8 @@ import { LedgerError, SinkError } from '../errors.ts'
 import { checksumOf } from './checksum.ts'
 import { damaged } from './ledger-row.ts'
 import { hostTableSql, tallyTableSql } from './ledger-table.ts'
-import { ledgerSql, migrate } from './migrate.ts'
+import { LEDGER_TABLES, ledgerSql, migrate } from './migrate.ts'
+import { assertSound, salvage } from './salvage.ts'
 import { type SqlCell, SqliteDatabase } from './sqlite-database.ts'
 import { sqliteFailure } from './sqlite-error.ts'
 
@@ -22,6 +23,8 @@ export const FORMAT = 2
 
 export interface LedgerFileOptions {
   readonly busyTimeoutMs: number
+  /** A damaged ledger is to be made anew of what is sound in it. */
+  readonly repair?: boolean
   /** Tables of the data beside the ledger, run when the file is new. */
   readonly dataSql?: string
 }
@@ -109,20 +112,46 @@ export function openLedgerFile(path: string, options: LedgerFileOptions): Sqlite
   return SqliteDatabase.openDurable(path, {
     busyTimeoutMs: options.busyTimeoutMs,
     create: (database) => {
-      database.transaction(() => {
-        if (isBlank(database)) initialize(database, options.dataSql ?? '')
-        assertHeader(database, path, '')
-        assertMeta(database, path)
-        if (number(database, 'PRAGMA user_version') < FORMAT) {
-          migrate(database)
-          writeMeta(database)
-        }
-        assertWhole(database, path)
-      })
+      try {
+        database.transaction(() => prepare(database, path, options.dataSql ?? ''))
+        if (options.repair === true) assertSound(database)
+      } catch (error) {
+        if (options.repair !== true || !isDamage(error)) throw error
+        repair(database, path, options.busyTimeoutMs)
+      }
       makeDurable(database)
     },
   })
 }
+
+/** Makes of a new file one of ours, and of an older one one of this format. */
+function prepare(database: SqliteDatabase, path: string, dataSql: string): void {
+  if (isBlank(database)) initialize(database, dataSql)
+  assertHeader(database, path, '')
+  assertMeta(database, path)
+  if (number(database, 'PRAGMA user_version') < FORMAT) {
+    migrate(database)
+    writeMeta(database)
+  }
+  assertWhole(database, path)
+}
+
+function repair(database: SqliteDatabase, path: string, busyTimeoutMs: number): void {
+  const source = SqliteDatabase.openReader(path, { busyTimeoutMs })
+  try {
+    database.transaction(() => {
+      assertHeader(database, path, '')
+      salvage(database, source)
+      writeMeta(database)
+      assertWhole(database, path)
+    })
+  } finally {
+    source.close()
+  }
+}
+
+const isDamage = (error: unknown): boolean =>
+  error instanceof LedgerError && error.code === 'MAILDRAIN_LEDGER_DAMAGED'
 
 const number = (database: SqliteDatabase, sql: string): number =>
   Number(database.prepare(sql).row()?.[0] ?? 0)
@@ -193,13 +222,11 @@ function saysOurs(value: SqlCell | undefined, format: number): boolean {
   }
 }
 
-const LEDGER_TABLES = ['ledger', 'ledger_owner', 'ledger_host', 'ledger_tally', 'ledger_meta']
-
 /**
  * Pages that cannot be read, rows that an index does not lead to: SQLite answers all the same, with less than there is. Only
  * the ledger's tables are looked at, 0.3 s at 144,524 entries; in the table of mail it would be every byte.
  */
-export function assertWhole(database: SqliteDatabase, path: string): void {
+function assertWhole(database: SqliteDatabase, path: string): void {
   for (const table of LEDGER_TABLES) {
     const [found] = database.prepare(`PRAGMA integrity_check('${table}')`).row() ?? []
     if (found !== 'ok') throw damaged(`the ledger in ${path} is damaged (${String(found)})`)

@@ -23,10 +23,12 @@ const UNVERIFIED = `json_array(
 /** Rows read at once. */
 const PAGE = 1000
 
+type Scalar = string | number | null
+
 /**
  * All rows of a table of entries, whatever is wrong with them. The order is that of the table: by the index of the mailbox each
  * page would be sorted anew.
- * @param query.extra an expression that ends each row, e.g. the checksum
+ * @param query.extra expressions that end each row, e.g. the checksum
  */
 export function* unverifiedRows(
   database: SqliteDatabase,
@@ -40,10 +42,10 @@ export function* unverifiedRows(
   )
   for (let after = Number.MIN_SAFE_INTEGER, more = true; more;) {
     const [json, last, count] = page.row(mailbox === undefined ? [after] : [after, mailbox]) ?? []
-    const rows = JSON.parse(String(json)) as [(string | number | null)[], string | number | null][]
-    for (const [[key, uidl, ...others], end] of rows) {
+    const rows = JSON.parse(String(json)) as [Scalar[], ...Scalar[]][]
+    for (const [[key, uidl, ...others], ...ends] of rows) {
       const bytes = typeof uidl === 'string' ? Buffer.from(uidl, 'hex') : null
-      yield [key ?? null, bytes, ...others, end]
+      yield [key ?? null, bytes, ...others, ...ends]
     }
     more = Number(count) === PAGE
     after = Number(last)

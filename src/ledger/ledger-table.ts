@@ -214,6 +214,11 @@ export class LedgerTable implements Ledger {
     ])
   }
 
+  /** Inside the owner's transaction. */
+  removeTally(): void {
+    this.#statement('DELETE FROM ledger_tally WHERE mailbox = ?').run([this.#mailbox])
+  }
+
   #sumOf({ seen, pruned, vanished }: Tally): number {
     const { delivered, deadLettered, kept } = pruned
     return checksumOf([this.#mailbox, seen, delivered, deadLettered, kept, vanished])

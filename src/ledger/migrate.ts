@@ -6,7 +6,15 @@ import type { SqliteDatabase } from './sqlite-database.ts'
 
 const META_SQL = `CREATE TABLE ledger_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)`
 
-/** All tables of a ledger. */
+export const LEDGER_TABLES = [
+  'ledger',
+  'ledger_owner',
+  'ledger_host',
+  'ledger_tally',
+  'ledger_meta',
+] as const
+
+/** Makes all of them. */
 export const ledgerSql = `${META_SQL}; ${ownerTableSql}; ${hostTableSql}; ${tallyTableSql}; ${ledgerTableSql}`
 
 /**

@@ -18,7 +18,7 @@ export const ownerTableSql = `
   )`
 
 /** A row without its checksum. */
-interface Owner {
+export interface Owner {
   /** M (src/identity.ts). */
   readonly mailbox: string
   readonly mailboxId: string
@@ -50,17 +50,23 @@ export class Ownership {
    * Takes the mailbox over: whoever owned it before commits nothing from here on.
    * @param options.mailbox mailbox id (src/identity.ts)
    * @param options.at wall clock, ms since 1970 UTC, for people who look
+   * @param options.above an epoch that nobody has reached, where that of the last owner is not known
    * @throws LedgerError MAILDRAIN_LEDGER_DAMAGED
    */
   static claim(
     database: SqliteDatabase,
-    options: { readonly mailbox: string; readonly at: number },
+    options: { readonly mailbox: string; readonly at: number; readonly above?: number },
   ): Ownership {
     const mailbox = mailboxKey(options.mailbox)
     const owner = database.transaction(() => {
       const before = readOwner(database, mailbox)
       const claimed = {
-        ...{ mailbox, mailboxId: options.mailbox, epoch: (before?.epoch ?? 0) + 1, batch: 0 },
+        ...{
+          mailbox,
+          mailboxId: options.mailbox,
+          epoch: (before?.epoch ?? options.above ?? 0) + 1,
+          batch: 0,
+        },
         ...{ host: hostname(), pid: process.pid, at: options.at },
       }
       putOwner(database, claimed)
@@ -117,7 +123,7 @@ export class Ownership {
 }
 
 /** @throws LedgerError MAILDRAIN_LEDGER_DAMAGED */
-function readOwner(database: SqliteDatabase, mailbox: string): Owner | undefined {
+export function readOwner(database: SqliteDatabase, mailbox: string): Owner | undefined {
   const row = database
     .prepare(
       `SELECT CAST(mailbox_id AS BLOB), CAST(host AS BLOB), CAST(epoch AS INTEGER), CAST(batch AS INTEGER),

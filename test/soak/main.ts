@@ -12,6 +12,7 @@ import { startBroker } from '../fixtures/kafka-broker.ts'
 import { type KillRound, killRound } from '../support/kill-round.ts'
 import { fuzzPop3 } from './fuzz-pop3.ts'
 import { sessionsSoak } from './sessions.ts'
+import { simulationSoak } from './simulation.ts'
 import { type Soak, soaks } from './soaks.ts'
 
 interface State {
@@ -121,9 +122,11 @@ const [name = ''] = positionals
 const soak = soaks.get(name)
 if (name === 'fuzz-pop3') {
   if (!(await fuzzPop3(root, Number(values.minutes), say))) process.exitCode = 1
+} else if (name === 'simulation') {
+  if (!(await simulationSoak(root, Number(values.minutes), say))) process.exitCode = 1
 } else if (name === 'sessions') {
   if (!(await sessionsSoak(root, Number(values.minutes), say))) process.exitCode = 1
 } else if (soak === undefined) {
-  say(`name one of: ${[...soaks.keys(), 'fuzz-pop3', 'sessions'].join(', ')}`)
+  say(`name one of: ${[...soaks.keys(), 'fuzz-pop3', 'sessions', 'simulation'].join(', ')}`)
   process.exitCode = 2
 } else if (!(await run(name, soak, Number(values.minutes)))) process.exitCode = 1

@@ -37,7 +37,8 @@ export async function* readRows(
   if (isChanged()) throw changed(path)
 }
 
-async function* rowsOf(
+/** Of a file that is open. */
+export async function* rowsOf(
   database: SqliteDatabase,
   mailbox: string,
   signal: AbortSignal,

@@ -14,7 +14,6 @@ import {
   openLedgerView,
 } from '../../ledger/ledger-file.ts'
 import { LedgerTable } from '../../ledger/ledger-table.ts'
-import { lostLedger, missingEntries } from '../../ledger/lost.ts'
 import { type Lock, acquireLock } from '../../ledger/lock.ts'
 import { Ownership } from '../../ledger/ownership.ts'
 import type { SqliteDatabase } from '../../ledger/sqlite-database.ts'
@@ -29,20 +28,14 @@ import type {
   SinkContext,
   StoredRecord,
 } from '../sink.ts'
-import {
-  type MessageRow,
-  hasRow,
-  holdsMailOf,
-  insertRow,
-  messagesTableSql,
-  rowOf,
-} from './messages-table.ts'
+import { type MessageRow, hasRow, insertRow, messagesTableSql, rowOf } from './messages-table.ts'
 import {
   type ResolvedSqliteSinkOptions,
   type SqliteSinkOptions,
   sqliteSinkOptions,
 } from './options.ts'
 import { readRows } from './read-back.ts'
+import { reconcile } from './reconcile.ts'
 
 /** SQLite holds 10^9 bytes in a row, and JSON may write a byte of text as six. */
 const MAX_RECORD_BYTES = 128 * 1024 * 1024
@@ -93,8 +86,7 @@ export class SqliteSink implements Sink {
       log: context.log,
     })
     await openPatiently(context, this.#options.openPatienceMs, async () => {
-      await Promise.resolve()
-      this.#opened = this.#openFile(path, context)
+      this.#opened = await this.#openFile(path, context)
     })
   }
 
@@ -154,17 +146,21 @@ export class SqliteSink implements Sink {
     this.#lock = undefined
   }
 
-  #openFile(path: string, { mailbox, clock }: SinkContext): Opened {
+  async #openFile(path: string, context: SinkContext): Promise<Opened> {
+    const { mailbox, clock, rebuildLedger: rebuild = false, acceptMissing = false } = context
     const database = openLedgerFile(path, {
       busyTimeoutMs: this.#options.busyTimeoutMs,
-      dataSql: messagesTableSql,
+      ...{ dataSql: messagesTableSql, repair: rebuild },
     })
     try {
-      const ownership = Ownership.claim(database, { mailbox, at: clock.now() })
+      const at = clock.now()
+      const ownership = Ownership.claim(database, {
+        ...{ mailbox, at },
+        ...(rebuild ? { above: Math.floor(at / 1000) } : {}),
+      })
       const table = tableOf(database, mailbox)
       table.verify()
-      assertComplete(database, table, mailbox)
-      if (!table.hasTally) ownership.transaction(() => table.putTally(table.tally))
+      await reconcile({ ...context, database, ownership, table, rebuild, acceptMissing })
       return { database, ownership, table }
     } catch (error) {
       database.close()
@@ -183,24 +179,6 @@ function tableOf(database: SqliteDatabase, mailbox: string, checked = true): Led
   // A row that somebody removed is not at the destination any more: its message is not known (G5).
   const holds = (entry: LedgerEntry) => hasRow(database, entry.key)
   return new LedgerTable(database, { mailbox, holds, checked })
-}
-
-/**
- * Entries that somebody has removed, and mail that nobody knows of.
- * @throws LedgerError MAILDRAIN_LEDGER_LOST
- */
-function assertComplete(database: SqliteDatabase, table: LedgerTable, mailbox: string): void {
-  const missing = missingEntries(table.tally, table.size)
-  if (missing > 0)
-    throw lostLedger(
-      'MAILDRAIN_LEDGER_LOST',
-      `${missing} of the entries of ${mailbox} are missing from the ledger in ${database.path}`,
-    )
-  if (!table.hasTally && holdsMailOf(database, mailbox))
-    throw lostLedger(
-      'MAILDRAIN_LEDGER_LOST',
-      `${database.path} holds mail of ${mailbox}, and its ledger knows nothing of it`,
-    )
 }
 
 /** Rows are made before the transaction begins, so that a record that cannot be one fails alone. */
