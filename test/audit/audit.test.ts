@@ -10,6 +10,7 @@ import type { Sink, StoredRecord } from '../../src/sinks/sink.ts'
 import { sqlite } from '../../src/sinks/sqlite/index.ts'
 import { change, fill, scratchDirectory } from '../support/filled.ts'
 import { MAILBOX, entryFor, rawMessage } from '../support/messages.ts'
+import { sinkContext } from '../support/sinks.ts'
 
 const mail = (count: number): RawMessage[] =>
   Array.from({ length: count }, (_, n) => rawMessage(`uid-${n}`, `body ${n}`))
@@ -149,6 +150,16 @@ describe('an audit', () => {
         .slice(1)
         .reduce((a, b) => a + b) + 1,
     )
+  })
+
+  it('a ledger that was made anew from the mail adds up again', async () => {
+    const { path } = await sound()
+    change(path, "DELETE FROM ledger WHERE uidl = CAST('uid-2' AS BLOB)")
+    expect(wrongIn(await audited(path))).toEqual({ unledgered: ['uid-2'] })
+    const sink = sqlite({ path })
+    await sink.open(sinkContext({ rebuildLedger: true }))
+    await sink.close()
+    expect(await audited(path)).toMatchObject({ addsUp: true, initial: 9, delivered: 3 })
   })
 
   it('names a message that is there twice', async () => {
