@@ -69,7 +69,10 @@ function record(n: number, raw: Buffer): ProducerRecord {
     },
     'made by a test',
   )
-  const headers = { 'maildrain-mailbox': OF, 'maildrain-sha256': hash, 'maildrain-key': key }
+  const headers = {
+    ...{ 'maildrain-mailbox': OF, 'maildrain-sha256': hash },
+    ...{ 'maildrain-key': key, 'maildrain-uidl': uidl },
+  }
   return {
     ...{ key, partition: 1, value: encodeAvro(value) },
     headers: Object.fromEntries(
