@@ -1,6 +1,6 @@
 /** What a restore did, in numbers that must add up. */
 import type { Findings } from '../audit/findings.ts'
-import { EXIT } from '../errors.ts'
+import { EXIT, MaildrainError } from '../errors.ts'
 
 export interface RestoreReceipt {
   /** Mailbox id. */
@@ -33,4 +33,15 @@ export function restoreExitCode(receipt: RestoreReceipt): number {
   const { damaged, occupied, missing } = receipt
   const wrong = damaged.count + occupied.count + (missing?.count ?? 0)
   return wrong > 0 ? EXIT.ledgerUnusable : EXIT.drained
+}
+
+/** Refuses a receipt whose numbers do not add up: that would be a record nobody answers for. */
+export function assertRestored(receipt: RestoreReceipt): RestoreReceipt {
+  const { records, written, alreadyThere, repeated, damaged, occupied } = receipt
+  const sum = written + alreadyThere + repeated + damaged.count + occupied.count
+  if (records === sum) return receipt
+  throw new MaildrainError(
+    'MAILDRAIN_INTERNAL',
+    `the receipt does not add up: ${records} records read, ${sum} answered for; what was written is whole`,
+  )
 }

@@ -17,7 +17,7 @@ import { Lanes } from './lanes.ts'
 import { openEmlDirectory, openMaildir } from './mail-files.ts'
 import type { MailWriter } from './mail-writer.ts'
 import { openMbox } from './mbox-file.ts'
-import type { RestoreReceipt } from './receipt.ts'
+import { type RestoreReceipt, assertRestored } from './receipt.ts'
 
 export interface RestoreTarget {
   /** A Maildir, one mbox file (mboxrd), or a directory of .eml files. */
@@ -118,13 +118,13 @@ class Run {
     this.#assertKnown()
     await writer.finish()
     const missing = this.#parts.expected?.missing(this.#parts.found) ?? null
-    return {
+    return assertRestored({
       ...{ mailbox: options.of, from: options.from.destination },
       to: `${options.to.format}:${options.to.path}`,
       ...{ records: this.#records, written: this.#written, alreadyThere: this.#alreadyThere },
       ...{ repeated: this.#repeated, damaged: this.#damaged, occupied: this.#occupied, missing },
       ...{ bytes: this.#bytes, seconds: (clock.monotonic() - started) / 1000 },
-    }
+    })
   }
 
   async #take(record: StoredRecord, lanes: Lanes): Promise<void> {

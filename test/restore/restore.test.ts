@@ -212,6 +212,17 @@ describe('restoring to a Maildir', () => {
     expect(readFileSync(file, 'latin1')).toBe(torn)
   })
 
+  it('two runs at once: every message once and whole', async () => {
+    const messages = mail(200)
+    const path = await fill({ messages })
+    const to = { format: 'maildir', path: scratchDirectory() } as const
+    const runs = await Promise.all([restored(path, to), restored(path, to)])
+    expect(runs.reduce((sum, { written }) => sum + written, 0)).toBe(200)
+    expect(runs.map(({ written, alreadyThere }) => written + alreadyThere)).toEqual([200, 200])
+    expect(FORMATS.maildir(to.path)).toEqual(rawOf(messages))
+    expect(readdirSync(join(to.path, 'tmp'))).toEqual([])
+  })
+
   it('removes what a killed run has left in tmp, and nothing else', async () => {
     const path = await fill({ messages: mail(1) })
     const to = { format: 'maildir', path: scratchDirectory() } as const
