@@ -78,6 +78,16 @@ export default tseslint.config(
     ),
   },
   {
+    files: ['src/audit/**/*.ts', 'src/restore/**/*.ts'],
+    rules: {
+      ...restrict(
+        [...nodeIo, ...drivers],
+        ['**/sinks/*/**', '**/sources/**', '**/transforms/**', '**/pop3/**', '**/cli/**'],
+      ),
+      ...noAmbient,
+    },
+  },
+  {
     files: ['src/pipeline/**/*.ts'],
     rules: {
       ...restrict(

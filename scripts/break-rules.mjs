@@ -11,6 +11,8 @@ const proof = 'test/sources/pop3/proof.test.ts'
 const sqlite = 'test/sinks/sqlite/sink.test.ts'
 const sqliteDamage = 'test/sinks/sqlite/damage.test.ts'
 const kafka = (file) => `src/sinks/kafka/${file}`
+const audit = 'test/audit/audit.test.ts'
+const restore = 'test/restore/restore.test.ts'
 const kafkaTests = 'test/sinks/kafka'
 const source = (file) => `src/sources/pop3/${file}`
 
@@ -679,6 +681,54 @@ const breakages = [
     "if (seen.peeked && course.removes(opened.client) !== 'deleted') return MUST_CLOSE",
     'void MUST_CLOSE',
     ['test/sources/pop3/selection.test.ts'],
+  ],
+  [
+    'G5',
+    'audit does not notice a missing row',
+    'src/audit/compare.ts',
+    "if (there === undefined) return 'missing'",
+    "if (there === undefined) return 'verified'",
+    [audit],
+  ],
+  [
+    'G6',
+    "audit trusts the ledger's hash",
+    'src/audit/compare.ts',
+    'there.verified > 0 && there.sha256 === entry.sha256',
+    'there.verified > 0',
+    [audit],
+  ],
+  [
+    'G6',
+    'audit trusts the hash that a record names',
+    'src/sinks/verify-record.ts',
+    "const found = createHash('sha256').update(raw).digest('hex')",
+    "const found = sha256 || createHash('sha256').update(raw).digest('hex')",
+    [audit, restore],
+  ],
+  [
+    'G6',
+    'audit takes mail that the ledger does not know for mail that it has forgotten',
+    'src/audit/compare.ts',
+    'const excess = unledgered.count - forgotten',
+    'const excess = 0',
+    [audit],
+  ],
+  [
+    'G12',
+    'restore writes unverified bytes',
+    'src/restore/restore.ts',
+    'if (why !== null) this.#damaged',
+    'if (why !== null && raw.length === 0) this.#damaged',
+    [restore],
+  ],
+  [
+    'G12',
+    'restored mail is believed to be there by its name',
+    'src/restore/private-file.ts',
+    "return (await file.readFile()).equals(raw) ? 'same' : 'other'",
+    "return 'same'",
+    [restore],
   ],
 ]
 

@@ -191,6 +191,12 @@ export const ERROR_CODES = {
     'The ledger topic would forget entries',
     'Set cleanup.policy=compact on it, and nothing else',
   ),
+  MAILDRAIN_DESTINATION_DIFFERS: row(
+    EXIT.ledgerUnusable,
+    false,
+    'Mail at the destination is missing, altered or doubled, or the ledger does not account for it',
+    'Look at the report, and restore the destination from a backup',
+  ),
   MAILDRAIN_STOPPED: row(
     143,
     false,

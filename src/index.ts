@@ -3,6 +3,17 @@ export { drain, type DrainOptions } from './pipeline/drain.ts'
 export { watch, type WatchOptions } from './pipeline/watch.ts'
 export type { WatchReceipt } from './pipeline/watch-receipt.ts'
 export { type Progress, type Receipt, exitCodeOf } from './pipeline/receipt.ts'
+export { audit, auditAgainst, type AuditOptions } from './audit/audit.ts'
+export {
+  type AuditReport,
+  type Balance,
+  type ManifestReport,
+  auditExitCode,
+} from './audit/report.ts'
+export type { ReadingProgress } from './audit/reading.ts'
+export { restore, type RestoreOptions, type RestoreTarget } from './restore/restore.ts'
+export { type RestoreReceipt, restoreExitCode } from './restore/receipt.ts'
+export type { Finding, Findings } from './audit/findings.ts'
 export { pop3, type Pop3SourceOptions } from './sources/pop3/index.ts'
 export { kafka, type KafkaSinkOptions } from './sinks/kafka/index.ts'
 export { sqlite, type SqliteSinkOptions } from './sinks/sqlite/index.ts'
@@ -24,7 +35,7 @@ export type {
   WriteOptions,
 } from './sinks/sink.ts'
 export type { Source, SourceContext, SourceReport } from './sources/source.ts'
-export type { KeptReason, Ledger, LedgerEntry, LedgerState } from './ledger/ledger.ts'
+export type { KeptReason, Ledger, LedgerEntry, LedgerState, Tally } from './ledger/ledger.ts'
 export type {
   AttachmentInfo,
   HeaderField,

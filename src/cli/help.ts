@@ -17,7 +17,13 @@ ${commands.join('\n')}
 `
 }
 
-export function commandHelp({ usage, about, flags, examples }: CommandPage): string {
+export function commandHelp({
+  usage,
+  about,
+  flags,
+  examples,
+  withoutMailbox,
+}: CommandPage): string {
   const exitCodes = EXIT_CODES.map(([code, meaning]) => `  ${code.padEnd(8)}  ${meaning}`)
   return `${usage}
 
@@ -25,17 +31,19 @@ ${about}
 
 ${helpOf(flags)}
 
-The password comes from --password-file, from MAILDRAIN_PASSWORD, or from a prompt on a terminal; an OAuth token from
---token-command, --token-file or MAILDRAIN_TOKEN; the password of a proxy also from MAILDRAIN_PROXY_PASSWORD, and the
-passphrase of a key from MAILDRAIN_KEY_PASSPHRASE.
-
-Exit codes
+${withoutMailbox ? '' : SECRETS}Exit codes
 ${exitCodes.join('\n')}
 
 Examples
 ${examples.map((example) => `  ${example}`).join('\n')}
 `
 }
+
+const SECRETS = `The password comes from --password-file, from MAILDRAIN_PASSWORD, or from a prompt on a terminal; an OAuth token from
+--token-command, --token-file or MAILDRAIN_TOKEN; the password of a proxy also from MAILDRAIN_PROXY_PASSWORD, and the
+passphrase of a key from MAILDRAIN_KEY_PASSPHRASE.
+
+`
 
 export function version(): string {
   const file = new URL('../../package.json', import.meta.url)

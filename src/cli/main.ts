@@ -1,11 +1,20 @@
 #!/usr/bin/env node
 /** The command line: a table of commands, and whatever goes wrong becomes one line and an exit code. */
-import { type CommandPage, drainPage, planPage, watchPage } from '../config/commands.ts'
+import {
+  type CommandPage,
+  auditPage,
+  drainPage,
+  planPage,
+  restorePage,
+  watchPage,
+} from '../config/commands.ts'
 import { ConfigError } from '../errors.ts'
+import { auditCommand } from './audit.ts'
 import { drainCommand } from './drain.ts'
 import { commandHelp, mainHelp, version } from './help.ts'
 import { planCommand } from './plan.ts'
 import { reportError } from './report-error.ts'
+import { restoreCommand } from './restore.ts'
 import { watchCommand } from './watch.ts'
 
 interface Command {
@@ -18,6 +27,8 @@ const commands: readonly Command[] = [
   { page: drainPage, run: drainCommand },
   { page: planPage, run: planCommand },
   { page: watchPage, run: watchCommand },
+  { page: auditPage, run: auditCommand },
+  { page: restorePage, run: restoreCommand },
 ]
 
 async function main([name, ...rest]: readonly string[]): Promise<number> {

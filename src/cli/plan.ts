@@ -20,6 +20,7 @@ import { formatRehearsal } from './rehearsal/rehearsal-page.ts'
 import { reportError } from './report-error.ts'
 import { sourceOptions } from './source.ts'
 import { type Stop, watchSignals } from './stop.ts'
+import { terminalWidth } from './terminal.ts'
 
 /** @returns the exit code */
 export async function planCommand(argv: readonly string[]): Promise<number> {
@@ -115,8 +116,3 @@ function scratchDirectory(): { readonly path: string; readonly remove: () => voi
 function print({ quiet }: PlanFlags, text: string): void {
   if (!quiet) process.stdout.write(`${text}\n`)
 }
-
-const [NARROWEST, WIDEST] = [60, 120]
-
-const terminalWidth = (): number =>
-  Math.min(WIDEST, Math.max(NARROWEST, process.stdout.columns || Number(process.env.COLUMNS) || 80))

@@ -1,7 +1,9 @@
 /** What each command is, for its help and for the reference. */
 import type { z } from 'zod'
+import { auditFlags } from './audit-flags.ts'
 import { drainFlags } from './drain-flags.ts'
 import { planFlags } from './plan-flags.ts'
+import { restoreFlags } from './restore-flags.ts'
 import { watchFlags } from './watch-flags.ts'
 
 export interface CommandPage {
@@ -12,6 +14,8 @@ export interface CommandPage {
   readonly about: string
   readonly flags: z.ZodObject
   readonly examples: readonly string[]
+  /** Opens no mailbox, so it needs no password. */
+  readonly withoutMailbox?: true
 }
 
 export const drainPage: CommandPage = {
@@ -53,5 +57,41 @@ server or a destination that is away) is waited for; it ends by itself only when
   ],
 }
 
+export const auditPage: CommandPage = {
+  name: 'audit',
+  usage: 'maildrain audit --of MAILBOX --at URL [--manifest FILE] [flags]',
+  summary: 'prove that all mail is at the destination',
+  about: `Reads the mail of a mailbox back from the destination of its drains, computes SHA-256 and key of each message from its
+bytes, and holds the result against the ledger: initial = delivered + filtered + deadLettered + kept + vanished. What is missing,
+altered, doubled or unknown to the ledger is named. Nothing is changed, and no mailbox is opened.`,
+  flags: auditFlags,
+  examples: [
+    'maildrain audit --of ann@mail.example.org --at sqlite:mail.db --manifest ann.manifest',
+    'maildrain audit --of ann@mail.example.org --at kafka://broker:9092/mail --against ann.manifest',
+  ],
+  withoutMailbox: true,
+}
+
+export const restorePage: CommandPage = {
+  name: 'restore',
+  usage: 'maildrain restore --of MAILBOX --from URL --to URL [flags]',
+  summary: 'write mail from a destination into files',
+  about: `Reads the mail of a mailbox back from the destination of earlier drains, and writes it byte for byte into a Maildir, an
+mbox file or a directory of .eml files. Each message is verified by its SHA-256 and key before it is written. The destination is
+only read. It may be run again at any time: what is there already is not written again.`,
+  flags: restoreFlags,
+  examples: [
+    'maildrain restore --of ann@mail.example.org --from sqlite:mail.db --to maildir:Maildir',
+    'maildrain restore --of ann@mail.example.org --from kafka://broker:9092/mail --to mbox:ann.mbox',
+  ],
+  withoutMailbox: true,
+}
+
 /** In the order of help and reference. */
-export const commandPages: readonly CommandPage[] = [drainPage, watchPage, planPage]
+export const commandPages: readonly CommandPage[] = [
+  drainPage,
+  watchPage,
+  planPage,
+  auditPage,
+  restorePage,
+]

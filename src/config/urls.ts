@@ -16,8 +16,15 @@ export type DestinationAddress =
   | { readonly kind: 'kafka'; readonly brokers: string[]; readonly topic: string }
   | { readonly kind: 'sqlite'; readonly path: string }
 
+/** Mail as files. */
+export interface FilesAddress {
+  readonly format: 'maildir' | 'mbox' | 'eml'
+  readonly path: string
+}
+
 const SOURCE_FORMS = 'pop3s://USER@HOST[:PORT] or pop3://USER@HOST[:PORT]'
 const DESTINATION_FORMS = 'kafka://HOST:PORT[,HOST:PORT…]/TOPIC or sqlite:PATH'
+const FILES_FORMS = 'maildir:PATH, mbox:PATH or eml:PATH'
 const KAFKA_PORT = 9092
 
 /**
@@ -37,42 +44,55 @@ export function parseSourceUrl(text: string): SourceAddress {
 
 /**
  * `kafka://HOST:PORT[,HOST:PORT…]/TOPIC`, `sqlite:PATH`.
+ * @param flag that gave it, for the error
  * @throws ConfigError MAILDRAIN_CONFIG_URL, MAILDRAIN_CONFIG_PASSWORD_IN_URL
  */
-export function parseDestinationUrl(text: string): DestinationAddress {
+export function parseDestinationUrl(text: string, flag = '--to'): DestinationAddress {
   const [scheme] = text.split(':', 1)
   switch (scheme?.toLowerCase()) {
     case 'kafka':
-      return kafkaAddress(text)
+      return kafkaAddress(flag, text)
     case 'sqlite':
-      return sqliteAddress(text)
+      return { kind: 'sqlite', path: pathOf(flag, DESTINATION_FORMS, text) }
     default:
-      throw wrong('--to', DESTINATION_FORMS, 'it begins with none of these')
+      throw wrong(flag, DESTINATION_FORMS, 'it begins with none of these')
   }
 }
 
-function kafkaAddress(text: string): DestinationAddress {
+/**
+ * `maildir:PATH`, `mbox:PATH`, `eml:PATH`.
+ * @throws ConfigError MAILDRAIN_CONFIG_URL
+ */
+export function parseFilesUrl(text: string): FilesAddress {
+  const [scheme] = text.split(':', 1)
+  const format = scheme?.toLowerCase()
+  if (format !== 'maildir' && format !== 'mbox' && format !== 'eml')
+    throw wrong('--to', FILES_FORMS, 'it begins with none of these')
+  return { format, path: pathOf('--to', FILES_FORMS, text) }
+}
+
+function kafkaAddress(flag: string, text: string): DestinationAddress {
   const match = /^kafka:\/\/(?:(.*)@)?([^@/?#]+)\/([^/?#]*)$/is.exec(text)
-  if (!match) throw wrong('--to', DESTINATION_FORMS, 'it has another form')
+  if (!match) throw wrong(flag, DESTINATION_FORMS, 'it has another form')
   const [, account, places = '', topic = ''] = match
   if (account !== undefined) {
-    refusePassword('--to', account)
-    throw wrong('--to', DESTINATION_FORMS, 'a Kafka address has no user')
+    refusePassword(flag, account)
+    throw wrong(flag, DESTINATION_FORMS, 'a Kafka address has no user')
   }
   const brokers = places.split(',').map((place) => {
-    const { host, port } = hostAndPort('--to', DESTINATION_FORMS, place)
+    const { host, port } = hostAndPort(flag, DESTINATION_FORMS, place)
     return `${host}:${port ?? KAFKA_PORT}`
   })
   if (!/^(?!\.{1,2}$)[a-zA-Z0-9._-]{1,242}$/.test(topic))
-    throw wrong('--to', DESTINATION_FORMS, 'a topic has letters, digits, dots, _ and - only')
+    throw wrong(flag, DESTINATION_FORMS, 'a topic has letters, digits, dots, _ and - only')
   return { kind: 'kafka', brokers, topic }
 }
 
 /** Everything behind the colon is the path, whatever characters it has; `sqlite:///abs` is the same as `sqlite:/abs`. */
-function sqliteAddress(text: string): DestinationAddress {
-  const path = text.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '')
-  if (path === '') throw wrong('--to', DESTINATION_FORMS, 'it names no file')
-  return { kind: 'sqlite', path }
+function pathOf(flag: string, forms: string, text: string): string {
+  const path = text.slice(text.indexOf(':') + 1).replace(/^\/\/(?=\/)/, '')
+  if (path === '') throw wrong(flag, forms, 'it names no file')
+  return path
 }
 
 function hostAndPort(flag: string, forms: string, place: string) {

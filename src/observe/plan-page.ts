@@ -1,5 +1,6 @@
 /** The plan of a drain as people read it, in lines of a width. */
 import type { DrainPlan } from '../sources/pop3/survey/drain-plan.ts'
+import { bar, percent } from './bar.ts'
 import { formatBytes, formatCount, formatSeconds } from './units.ts'
 import { wrapWords } from './wrap.ts'
 
@@ -69,16 +70,6 @@ function uidlText({ uidls, messages }: DrainPlan): string {
       : `${formatCount(sharingNumbers)} numbers share ${plural(sharedUidls, 'unique-id')}`
   return missing === 0 ? shared : `${shared}, ${plural(missing, 'number')} without`
 }
-
-const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉']
-
-/** A bar in eighths of a character; whatever is more than nothing can be seen. */
-function bar(share: number, length: number): string {
-  const eighths = share > 0 ? Math.max(1, Math.round(share * length * 8)) : 0
-  return '█'.repeat(Math.floor(eighths / 8)) + (EIGHTHS[eighths % 8] ?? '')
-}
-
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`.padStart(8)
 
 function sizeTable({ sizes, messages, octets }: DrainPlan, width: number): string {
   const length = Math.min(LONGEST_BAR, Math.max(4, Math.floor((width - SIZE_COLUMNS) / 2)))

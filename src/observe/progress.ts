@@ -2,12 +2,18 @@
 import { SingleBar } from 'cli-progress'
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../logger.ts'
-import type { Progress } from '../pipeline/receipt.ts'
-import { RateMeter } from './rate.ts'
+import { type Amounts, RateMeter } from './rate.ts'
 import { formatBytes, formatCount, formatSeconds } from './units.ts'
 
+/** Of a drain, or of work that has no sessions. */
+export type AnyProgress = Amounts & {
+  readonly phase: string
+  readonly deleted?: number
+  readonly sessions?: number
+}
+
 export interface ProgressView {
-  update(progress: Progress): void
+  update(progress: AnyProgress): void
   stop(): void
 }
 
@@ -15,8 +21,7 @@ export interface ProgressView {
 export const noProgress: ProgressView = { update: () => undefined, stop: () => undefined }
 
 /** Names other than cli-progress's own, which would win (`eta`). */
-const BAR_FORMAT =
-  '{phase} {bar} {done} %  {messages}  {bytes}  {rate}  ETA {left}  {deleted} deleted, session {session}'
+const BAR_FORMAT = '{phase} {bar} {done} %  {messages}  {bytes}  {rate}  ETA {left}{sessions}'
 const REDRAWS_PER_SECOND = 10
 
 export interface ProgressBar extends ProgressView {
@@ -55,11 +60,12 @@ export function progressBar(clock: Clock, stream: NodeJS.WriteStream): ProgressB
 
 /** What the bar shows beside itself. */
 export function barFields(
-  progress: Progress,
+  progress: AnyProgress,
   meter: RateMeter,
   at: number,
 ): Record<string, string> {
   const { phase, messagesTotal, messagesDone, bytesTotal, bytesDone } = progress
+  const { deleted, sessions } = progress
   const { messagesPerSecond, bytesPerSecond, secondsLeft } = meter.pace(progress, at)
   const total = bytesTotal === null ? '' : ` of ${formatBytes(bytesTotal)}`
   return {
@@ -69,12 +75,14 @@ export function barFields(
     bytes: `${formatBytes(bytesDone)}${total}`,
     rate: `${formatCount(messagesPerSecond)}/s ${formatBytes(bytesPerSecond)}/s`,
     left: secondsLeft === null ? '-' : formatSeconds(Math.ceil(secondsLeft)),
-    deleted: formatCount(progress.deleted),
-    session: formatCount(progress.sessions),
+    sessions:
+      sessions === undefined
+        ? ''
+        : `  ${formatCount(deleted ?? 0)} deleted, session ${formatCount(sessions)}`,
   }
 }
 
-const percentOf = ({ messagesDone, messagesTotal }: Progress): number =>
+const percentOf = ({ messagesDone, messagesTotal }: AnyProgress): number =>
   messagesTotal === 0
     ? 0
     : Math.floor((100 * Math.min(messagesDone, messagesTotal)) / messagesTotal)

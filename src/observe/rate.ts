@@ -1,5 +1,7 @@
-/** How fast a drain is, and when it will be through. */
+/** How fast a drain or other work on mail is, and when it will be through. */
 import type { Progress } from '../pipeline/receipt.ts'
+
+export type Amounts = Pick<Progress, 'messagesTotal' | 'messagesDone' | 'bytesTotal' | 'bytesDone'>
 
 export interface Pace {
   readonly messagesPerSecond: number
@@ -24,7 +26,7 @@ export class RateMeter {
   #samples: Sample[] = []
 
   /** @param at milliseconds from an arbitrary start */
-  pace(progress: Progress, at: number): Pace {
+  pace(progress: Amounts, at: number): Pace {
     const now = { at, messages: progress.messagesDone, bytes: progress.bytesDone }
     const first = this.#oldest(now)
     const seconds = (at - first.at) / 1000

@@ -49,7 +49,7 @@ const WATCH_COUNTS: readonly (readonly [WatchCount, string, 'always' | 'ifAny'])
   ['remaining', 'still in the mailbox at the last poll', 'always'],
 ]
 
-type Row = readonly [name: string, value: string, note: string]
+export type Row = readonly [name: string, value: string, note: string]
 
 /** A table of two columns and a note. */
 export function formatReceipt(receipt: Receipt): string {
@@ -100,7 +100,7 @@ function lastRows(
   ]
 }
 
-function tableOf(rows: readonly Row[]): string {
+export function tableOf(rows: readonly Row[]): string {
   const widthOf = (column: 0 | 1, of: (row: Row) => boolean) =>
     Math.max(...rows.filter(of).map((row) => row[column].length))
   const name = widthOf(0, () => true)

@@ -3,14 +3,13 @@
  * readings of the mailbox with a receipt each.
  */
 import { mkdirSync } from 'node:fs'
-import { homedir } from 'node:os'
-import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { z } from 'zod'
 import { type Clock, systemClock, systemRandom } from '../clock.ts'
 import { ConfigError } from '../errors.ts'
 import { type Ledger, lateLedger } from '../ledger/ledger.ts'
 import { type Logger, silentLogger } from '../logger.ts'
+import { defaultStateDir } from '../state-dir.ts'
 import type { Sink } from '../sinks/sink.ts'
 import type { Source } from '../sources/source.ts'
 import { composeChain } from '../transforms/compose.ts'
@@ -63,9 +62,6 @@ function resolveTuning(options: DrainTuning): ResolvedDrainTuning {
     )
   return result.data
 }
-
-const defaultStateDir = (): string =>
-  join(process.env.XDG_STATE_HOME ?? join(homedir(), '.local', 'state'), 'maildrain')
 
 const NO_PROGRESS: Progress = {
   ...{ phase: 'connecting', messagesTotal: 0, messagesDone: 0 },

@@ -56,8 +56,10 @@ describe('rates', () => {
     const fields = barFields(at({ messagesDone: 250, bytesDone: 250_000 }), meter, 5000)
     expect(fields).toMatchObject({
       ...{ done: ' 25', messages: '250 of 1,000', bytes: '250.0 kB of 1.0 MB' },
-      ...{ rate: '50/s 50.0 kB/s', left: '15.0 s' },
+      ...{ rate: '50/s 50.0 kB/s', left: '15.0 s', sessions: '  0 deleted, session 1' },
     })
+    const { deleted, sessions, ...audited } = at({})
+    expect([deleted, sessions, barFields(audited, meter, 5000).sessions]).toEqual([0, 1, ''])
   })
 })
 

@@ -78,7 +78,7 @@ function storedRecord(record: ConsumedRecord, mailbox: string, partition: number
   try {
     const value = decode(record.value)
     const { uidl, raw } = value
-    const damage = contradiction(value, { mailbox, sha256 })
+    const damage = contradiction(value, headers)
     return { key, mailbox, uidl, sha256: value.sha256, raw, position, damage }
   } catch (error) {
     const uidl = headers.get('maildrain-uidl') ?? null
@@ -95,9 +95,17 @@ function decode(value: Buffer | null): MailRecord {
 
 /** Consumers decide by the headers without decoding, so these must say the same. */
 function contradiction(
-  value: MailRecord,
-  header: { readonly mailbox: string; readonly sha256: string },
+  { mailbox, key, uidl, sha256 }: MailRecord,
+  headers: ReadonlyMap<string, string>,
 ): string | null {
-  if (value.sha256 !== header.sha256) return 'its header maildrain-sha256 names another hash'
-  return value.mailbox === header.mailbox ? null : 'its header maildrain-mailbox names another one'
+  // As the reader gives a header: bytes that are not UTF-8 are lost in it.
+  const shown = uidl === null ? undefined : Buffer.from(uidl, 'latin1').toString('utf8')
+  const expected = [
+    ['maildrain-mailbox', mailbox],
+    ['maildrain-sha256', sha256],
+    ['maildrain-key', key],
+    ['maildrain-uidl', shown],
+  ] as const
+  const wrong = expected.find(([name, value]) => headers.get(name) !== value)
+  return wrong ? `its header ${wrong[0]} says something else than its content` : null
 }

@@ -1,0 +1,77 @@
+/** `maildrain restore`: mail from a destination into files, and a receipt. */
+import { parseFlags } from '../config/flags.ts'
+import { type RestoreFlags, restoreFlags } from '../config/restore-flags.ts'
+import { parseDestinationUrl, parseFilesUrl } from '../config/urls.ts'
+import { EXIT, MaildrainError } from '../errors.ts'
+import { ReceiptFile } from '../observe/receipt.ts'
+import { formatRestore } from '../observe/restore-page.ts'
+import { formatCount } from '../observe/units.ts'
+import { type RestoreReceipt, restoreExitCode } from '../restore/receipt.ts'
+import { type RestoreOptions, restore } from '../restore/restore.ts'
+import { openSink } from './destination.ts'
+import { observers } from './observers.ts'
+import { reportError } from './report-error.ts'
+import { watchSignals } from './stop.ts'
+import { terminalWidth } from './terminal.ts'
+
+/** @returns the exit code */
+export async function restoreCommand(argv: readonly string[]): Promise<number> {
+  const flags = parseFlags(restoreFlags, argv, 'maildrain restore')
+  const to = parseFilesUrl(flags.to)
+  const from = await openSink(parseDestinationUrl(flags.from, '--from'))
+  const file = flags.receipt === undefined ? undefined : new ReceiptFile(flags.receipt)
+  return run(flags, { of: flags.of, from, to }, file)
+}
+
+async function run(
+  flags: RestoreFlags,
+  options: Pick<RestoreOptions, 'of' | 'from' | 'to'>,
+  file: ReceiptFile | undefined,
+): Promise<number> {
+  const { log, progress } = observers(flags)
+  const stop = watchSignals()
+  const debug = flags.logLevel === 'debug'
+  try {
+    const receipt = await restore({
+      ...{ ...options, log, signal: stop.signal },
+      ...(flags.stateDir === undefined ? {} : { stateDir: flags.stateDir }),
+      onProgress: (update) => progress.update(update),
+    })
+    progress.stop()
+    file?.write(receipt)
+    if (flags.json) process.stdout.write(`${JSON.stringify(receipt)}\n`)
+    else if (!flags.quiet) process.stdout.write(`${formatRestore(receipt, terminalWidth())}\n`)
+    return restoreExitCode(receipt) === EXIT.drained
+      ? EXIT.drained
+      : reportError(wrong(receipt), debug)
+  } catch (error) {
+    progress.stop()
+    const stopped = stop.exitCode === undefined ? error : stoppedBySignal(error)
+    const exitCode = reportError(stopped, debug)
+    return stop.exitCode ?? exitCode
+  } finally {
+    stop.dispose()
+  }
+}
+
+function wrong({ damaged, occupied, missing, from }: RestoreReceipt): MaildrainError {
+  const kinds: readonly (readonly [number, string])[] = [
+    [damaged.count, 'damaged'],
+    [occupied.count, 'whose names other files have'],
+    [missing?.count ?? 0, 'missing'],
+  ]
+  const counts = kinds.flatMap(([count, what]) =>
+    count > 0 ? [`${formatCount(count)} ${what}`] : [],
+  )
+  return new MaildrainError(
+    'MAILDRAIN_DESTINATION_DIFFERS',
+    `not everything of ${from} was restored: ${counts.join(', ')}; all else was, see the receipt`,
+  )
+}
+
+const stoppedBySignal = (cause: unknown): MaildrainError =>
+  new MaildrainError(
+    'MAILDRAIN_STOPPED',
+    'stopped by a signal; run again, it goes on where it stopped (an mbox begins anew)',
+    { cause },
+  )
