@@ -37,7 +37,7 @@ export function replyCuts(commands: readonly number[], then: LineFault['then']):
 }
 
 /** Commands of each connection, as the server counted them. */
-export function commandsOf({ server }: CutOutcome): number[] {
+export function commandsOf({ server }: Pick<CutOutcome, 'server'>): number[] {
   const counts = Array.from({ length: server.sessions }, () => 0)
   for (const { session } of server.log) counts[session - 1] = (counts[session - 1] ?? 0) + 1
   return counts
