@@ -583,6 +583,14 @@ const breakages = [
     'void MUST_CLOSE',
     ['test/sources/pop3/selection.test.ts'],
   ],
+  [
+    'G9',
+    'DELE for the lowest number first, where numbers move up at each',
+    source('expunge.ts'),
+    'numbers.filter((n) => n !== spared?.n).reverse()',
+    'numbers.filter((n) => n !== spared?.n)',
+    ['test/faults/deleting.test.ts'],
+  ],
 ]
 
 function attempt([rule, what, file, as, broken, tests]) {

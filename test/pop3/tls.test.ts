@@ -159,7 +159,15 @@ describe.skipIf(noOpenssl !== undefined)(`certificates${why}`, () => {
     await client.quit()
   })
 
-  it('case 25, fault 43: a server with TLS 1.1 alone is named as such, and let in only when that is allowed', async () => {
+  it('fault 43: a server with TLS 1.0 alone is refused before anything was sent', async () => {
+    const versions = { minVersion: 'TLSv1', maxVersion: 'TLSv1' } as const
+    const server = await serve(good, { ...versions, ciphers: 'DEFAULT:@SECLEVEL=0' })
+    const error = await rejection(connect(server.port, { ca: ca.cert }))
+    expect(error).toMatchObject({ code: 'MAILDRAIN_POP3_TLS_VERSION', exitCode: 3 })
+    expect(server.log).toEqual([])
+  })
+
+  it('case 25: a server with TLS 1.1 alone is named as such, and let in only when that is allowed', async () => {
     const old = {
       minVersion: 'TLSv1',
       maxVersion: 'TLSv1.1',
