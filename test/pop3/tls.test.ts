@@ -98,15 +98,18 @@ describe.skipIf(noOpenssl !== undefined)(`certificates${why}`, () => {
       /none of those that were pinned/,
     ],
   ]
-  it.each(refusals)('case 19, fault 40, 41, 42: %s has an error of its own, and nothing is sent', async (...row) => {
-    const [, certificate, change, code, text] = row
-    const server = await serve(certificate())
-    const error = await rejection(connect(server.port, change()))
-    expect(error).toMatchObject({ code, retryable: false, exitCode: 3 })
-    expect(error.message).toMatch(text)
-    expect(error.message).toContain('nothing was sent')
-    expect(server.log).toEqual([])
-  })
+  it.each(refusals)(
+    'case 19, fault 40, 41, 42: %s has an error of its own, and nothing is sent',
+    async (...row) => {
+      const [, certificate, change, code, text] = row
+      const server = await serve(certificate())
+      const error = await rejection(connect(server.port, change()))
+      expect(error).toMatchObject({ code, retryable: false, exitCode: 3 })
+      expect(error.message).toMatch(text)
+      expect(error.message).toContain('nothing was sent')
+      expect(server.log).toEqual([])
+    },
+  )
 
   it('case 19: the check cannot be switched off by the environment', async () => {
     const server = await serve(good)
