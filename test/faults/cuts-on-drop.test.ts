@@ -1,6 +1,6 @@
 /** The same cuts, on a server that removes what was marked when the line drops: there a DELE that came too early loses mail. */
 import { it } from 'vitest'
-import { cutAtOctets, cutAtReplies } from '../support/cut-suite.ts'
+import { cutAtOctets, cutAtReplies, silenceAtOctets } from '../support/cut-suite.ts'
 
 const behaviour = { applyDeletesOnDrop: true }
 
@@ -19,5 +19,11 @@ it(
 it(
   'fault 9, 17: nothing more comes from before or after the reply to each command, and nobody hangs up',
   () => cutAtReplies(behaviour, 'swallow'),
+  300_000,
+)
+
+it(
+  'fault 8, 17: nothing more of one side arrives after an octet, and nobody hangs up',
+  () => silenceAtOctets(behaviour),
   300_000,
 )

@@ -3,7 +3,7 @@
  * directions, in clear: under TLS an octet of the line is none of the protocol's. What was cut goes on by itself.
  */
 import { it } from 'vitest'
-import { cutAtOctets, cutAtReplies } from '../support/cut-suite.ts'
+import { cutAtOctets, cutAtReplies, silenceAtOctets } from '../support/cut-suite.ts'
 
 it('fault 8: the line is cut after every octet, in both directions', () => cutAtOctets({}), 900_000)
 
@@ -16,5 +16,11 @@ it(
 it(
   'fault 9: nothing more comes from before or after the reply to each command, and nobody hangs up',
   () => cutAtReplies({}, 'swallow'),
+  300_000,
+)
+
+it(
+  'fault 8: nothing more of one side arrives after an octet, and nobody hangs up',
+  () => silenceAtOctets({}),
   300_000,
 )
