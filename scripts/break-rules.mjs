@@ -730,6 +730,14 @@ const breakages = [
     "return 'same'",
     [restore],
   ],
+  [
+    'G9',
+    'DELE for the lowest number first, where numbers move up at each',
+    source('expunge.ts'),
+    'numbers.filter((n) => n !== spared?.n).reverse()',
+    'numbers.filter((n) => n !== spared?.n)',
+    ['test/faults/deleting.test.ts'],
+  ],
 ]
 
 function attempt([rule, what, file, as, broken, tests]) {

@@ -25,9 +25,9 @@ describe('QUIT is -ERR', () => {
 })
 
 describe.each([
-  ['fault 16: DELE removes at once', { applyDeletesAtOnce: true }],
-  ['fault 17: what was marked goes when the line drops', { applyDeletesOnDrop: true }],
-] as const)('%s', (_name, behaviour) => {
+  ['DELE removes at once', { applyDeletesAtOnce: true }],
+  ['what was marked goes when the line drops', { applyDeletesOnDrop: true }],
+] as const)('fault 16, 17: %s', (_name, behaviour) => {
   it('dead before and after each write, cut at each command: nothing is lost', async () => {
     await holds({ behaviour: () => behaviour })
     for (let n = 1; n <= 5; n += 1)

@@ -20,7 +20,4 @@ export interface FaultRow {
   readonly pending?: true
 }
 
-export const rows: readonly FaultRow[] = [
-  ...LINE_ROWS.map((row) => ({ ...row, pending: true as const })),
-  ...DESTINATION_ROWS,
-]
+export const rows: readonly FaultRow[] = [...LINE_ROWS, ...DESTINATION_ROWS]

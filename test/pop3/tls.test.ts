@@ -98,15 +98,18 @@ describe.skipIf(noOpenssl !== undefined)(`certificates${why}`, () => {
       /none of those that were pinned/,
     ],
   ]
-  it.each(refusals)('case 19, fault 40, 41, 42: %s has an error of its own, and nothing is sent', async (...row) => {
-    const [, certificate, change, code, text] = row
-    const server = await serve(certificate())
-    const error = await rejection(connect(server.port, change()))
-    expect(error).toMatchObject({ code, retryable: false, exitCode: 3 })
-    expect(error.message).toMatch(text)
-    expect(error.message).toContain('nothing was sent')
-    expect(server.log).toEqual([])
-  })
+  it.each(refusals)(
+    'case 19, fault 40, 41, 42: %s has an error of its own, and nothing is sent',
+    async (...row) => {
+      const [, certificate, change, code, text] = row
+      const server = await serve(certificate())
+      const error = await rejection(connect(server.port, change()))
+      expect(error).toMatchObject({ code, retryable: false, exitCode: 3 })
+      expect(error.message).toMatch(text)
+      expect(error.message).toContain('nothing was sent')
+      expect(server.log).toEqual([])
+    },
+  )
 
   it('case 19: the check cannot be switched off by the environment', async () => {
     const server = await serve(good)
@@ -159,7 +162,15 @@ describe.skipIf(noOpenssl !== undefined)(`certificates${why}`, () => {
     await client.quit()
   })
 
-  it('case 25, fault 43: a server with TLS 1.1 alone is named as such, and let in only when that is allowed', async () => {
+  it('fault 43: a server with TLS 1.0 alone is refused before anything was sent', async () => {
+    const versions = { minVersion: 'TLSv1', maxVersion: 'TLSv1' } as const
+    const server = await serve(good, { ...versions, ciphers: 'DEFAULT:@SECLEVEL=0' })
+    const error = await rejection(connect(server.port, { ca: ca.cert }))
+    expect(error).toMatchObject({ code: 'MAILDRAIN_POP3_TLS_VERSION', exitCode: 3 })
+    expect(server.log).toEqual([])
+  })
+
+  it('case 25: a server with TLS 1.1 alone is named as such, and let in only when that is allowed', async () => {
     const old = {
       minVersion: 'TLSv1',
       maxVersion: 'TLSv1.1',

@@ -10,6 +10,7 @@ import { formatBytes, formatCount, formatSeconds } from '../../src/observe/units
 import { startDovecot } from '../fixtures/dovecot.ts'
 import { startBroker } from '../fixtures/kafka-broker.ts'
 import { type KillRound, killRound } from '../support/kill-round.ts'
+import { cutsKafkaSoak } from './cuts-kafka.ts'
 import { fuzzPop3 } from './fuzz-pop3.ts'
 import { sessionsSoak } from './sessions.ts'
 import { simulationSoak } from './simulation.ts'
@@ -120,13 +121,14 @@ const { values, positionals } = parseArgs({
 })
 const [name = ''] = positionals
 const soak = soaks.get(name)
-if (name === 'fuzz-pop3') {
-  if (!(await fuzzPop3(root, Number(values.minutes), say))) process.exitCode = 1
-} else if (name === 'simulation') {
-  if (!(await simulationSoak(root, Number(values.minutes), say))) process.exitCode = 1
-} else if (name === 'sessions') {
-  if (!(await sessionsSoak(root, Number(values.minutes), say))) process.exitCode = 1
-} else if (soak === undefined) {
-  say(`name one of: ${[...soaks.keys(), 'fuzz-pop3', 'sessions', 'simulation'].join(', ')}`)
+const own = new Map([
+  ['fuzz-pop3', fuzzPop3],
+  ['simulation', simulationSoak],
+  ['sessions', sessionsSoak],
+  ['cuts-kafka', cutsKafkaSoak],
+])
+const proof = own.get(name) ?? (soak && ((_root, minutes) => run(name, soak, minutes)))
+if (proof === undefined) {
+  say(`name one of: ${[...soaks.keys(), ...own.keys()].join(', ')}`)
   process.exitCode = 2
-} else if (!(await run(name, soak, Number(values.minutes)))) process.exitCode = 1
+} else if (!(await proof(root, Number(values.minutes), say))) process.exitCode = 1

@@ -133,7 +133,7 @@ async function run(
 }
 
 /** SHA-256 of the bytes of every row, read again when there are more. */
-class Stored {
+export class Stored {
   readonly #path: string
   #database: SqliteDatabase | undefined
   #hashes: string[] = []

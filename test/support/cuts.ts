@@ -9,14 +9,24 @@ export interface Cut {
   readonly fault: LineFault
 }
 
+interface Places {
+  /** Every `step`th octet, from the one with this offset on. */
+  readonly step: number
+  readonly offset: number
+  readonly then?: LineFault['then']
+}
+
 /** After every octet of either side, on every connection of a drain that passed so many; or after every `step`th. */
-export function octetCuts(passed: readonly PassedOctets[], step = 1, offset = 0): Cut[] {
+export function octetCuts(
+  passed: readonly PassedOctets[],
+  { step, offset, then = 'reset' }: Places = { step: 1, offset: 0 },
+): Cut[] {
   const all = passed.flatMap((octets, index) =>
     (['client', 'server'] as const).flatMap((from) =>
       Array.from({ length: octets[from] + 1 }, (_, n): Cut => ({
-        name: `connection ${index + 1} reset after ${n} octets of the ${from}`,
+        name: `connection ${index + 1} ${then} after ${n} octets of the ${from}`,
         connection: index + 1,
-        fault: { from, octets: n, then: 'reset' },
+        fault: { from, octets: n, then },
       })),
     ),
   )
@@ -37,7 +47,7 @@ export function replyCuts(commands: readonly number[], then: LineFault['then']):
 }
 
 /** Commands of each connection, as the server counted them. */
-export function commandsOf({ server }: CutOutcome): number[] {
+export function commandsOf({ server }: Pick<CutOutcome, 'server'>): number[] {
   const counts = Array.from({ length: server.sessions }, () => 0)
   for (const { session } of server.log) counts[session - 1] = (counts[session - 1] ?? 0) + 1
   return counts
