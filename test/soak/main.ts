@@ -11,6 +11,7 @@ import { startDovecot } from '../fixtures/dovecot.ts'
 import { startBroker } from '../fixtures/kafka-broker.ts'
 import { type KillRound, killRound } from '../support/kill-round.ts'
 import { fuzzPop3 } from './fuzz-pop3.ts'
+import { powerCuts } from './power-cuts.ts'
 import { sessionsSoak } from './sessions.ts'
 import { type Soak, soaks } from './soaks.ts'
 
@@ -123,7 +124,9 @@ if (name === 'fuzz-pop3') {
   if (!(await fuzzPop3(root, Number(values.minutes), say))) process.exitCode = 1
 } else if (name === 'sessions') {
   if (!(await sessionsSoak(root, Number(values.minutes), say))) process.exitCode = 1
+} else if (name === 'power-cuts') {
+  if (!(await powerCuts(root, Number(values.minutes), say))) process.exitCode = 1
 } else if (soak === undefined) {
-  say(`name one of: ${[...soaks.keys(), 'fuzz-pop3', 'sessions'].join(', ')}`)
+  say(`name one of: ${[...soaks.keys(), 'fuzz-pop3', 'sessions', 'power-cuts'].join(', ')}`)
   process.exitCode = 2
 } else if (!(await run(name, soak, Number(values.minutes)))) process.exitCode = 1

@@ -6,40 +6,18 @@ import type { Receipt } from '../../src/pipeline/receipt.ts'
 import type { Pop3SourceOptions } from '../../src/sources/pop3/index.ts'
 import {
   type Behaviour,
-  type Mailbox,
-  type MailboxMessage,
   type Pop3Server,
   type Pop3ServerOptions,
   startPop3Server,
 } from '../../src/testing/index.ts'
 import { drainInto } from './drains.ts'
+import { knownMailbox } from './known-mailbox.ts'
 import { MemorySink } from './memory-sink.ts'
+
+export { knownMailbox } from './known-mailbox.ts'
 
 export const sha256 = (bytes: Uint8Array): string =>
   createHash('sha256').update(bytes).digest('hex')
-
-/** Bodies that servers and clients have stumbled over. */
-const BODIES = [
-  '.a line that begins with a dot\r\n..and two\r\n',
-  '',
-  'a bare LF, and a dot:\n.\nstill the same message\r\n',
-  '+OK 12\r\n-ERR no\r\n',
-  `${'x'.repeat(3000)}\r\n`,
-  'a CR alone \r in the middle\r\n',
-  '\xe9\xff 8-bit\r\n',
-  'last line is a dot\r\n.\r\n',
-] as const
-
-function knownMessage(index: number): MailboxMessage {
-  const received = `Received: from a by b; Thu, 1 Jan 2026 00:00:${10 + (index % 50)} +0000\r\n`
-  const head = `${index % 3 === 0 ? '' : received}From: a@example.org\r\nSubject: number ${index}\r\n\r\n`
-  const raw = Buffer.from(`${head}${BODIES[index % BODIES.length] ?? ''}`, 'latin1')
-  return { uidl: `uid-${index}`, octets: raw.length, read: () => raw }
-}
-
-export function knownMailbox(count: number): Mailbox {
-  return { size: count, message: knownMessage }
-}
 
 /** Where the drain dies: at the write with this number, before or after it was applied; the connection dies with it. */
 export interface Crash {
