@@ -69,8 +69,12 @@ export class Ownership {
     this.#batch = batch
   }
 
-  /** @throws SinkError MAILDRAIN_SINK_FENCED when another has taken over */
+  /**
+   * @throws SinkError MAILDRAIN_SINK_FENCED when another has taken over, MAILDRAIN_SINK_REFUSED when the file is not where
+   * it was: what it holds is not to be had any more
+   */
   confirm(): void {
+    this.#database.assertInPlace()
     if (this.#lastBatch() === null) throw this.#fenced()
   }
 

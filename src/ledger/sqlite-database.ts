@@ -192,7 +192,7 @@ export class SqliteDatabase {
     this.#changes += 1
     try {
       const result = work()
-      this.#assertInPlace()
+      this.assertInPlace()
       this.#commit(wasCommitted)
       return result
     } finally {
@@ -231,8 +231,11 @@ export class SqliteDatabase {
     }
   }
 
-  /** A file that was moved or removed under us takes commits that nobody will ever read. */
-  #assertInPlace(): void {
+  /**
+   * A file that was moved or removed under us takes commits that nobody will ever read.
+   * @throws SinkError MAILDRAIN_SINK_REFUSED
+   */
+  assertInPlace(): void {
     if (this.#identity === null) return
     let found: string | null = null
     try {
