@@ -8,7 +8,8 @@ export {
 export { type Mailbox, type MailboxMessage, dovecotUidl, mailboxOf } from './mailbox.ts'
 export type { Behaviour } from './behaviour/behaviour.ts'
 export type { PerMessage, PerSession } from './behaviour/per-session.ts'
-export { FaultProxy, type FaultProxyOptions } from './fault-proxy.ts'
+export { FaultProxy, type FaultProxyOptions, type PassedOctets } from './fault-proxy.ts'
+export type { LineFault, OctetFault, ReplyFault } from './line-fault.ts'
 export type {
   Pop3Deletion,
   Pop3Event,

@@ -45,7 +45,7 @@ function expectRefused(result: CliResult, exit: number, code: string, ...words: 
 }
 
 describe('the mailbox', () => {
-  it('wrong password: exit 3, tried once', async () => {
+  it('fault 30: wrong password: exit 3, tried once', async () => {
     const before = server.sessions
     const result = await runCli(drainArgs(), { MAILDRAIN_PASSWORD: 'wrong-canary' })
     expectRefused(result, 3, 'MAILDRAIN_POP3_AUTH_REJECTED')
@@ -53,18 +53,18 @@ describe('the mailbox', () => {
     expect(result.stderr).not.toContain('wrong-canary')
   })
 
-  it.concurrent('unknown host: exit 4 after retries', async () => {
+  it.concurrent('fault 48: unknown host: exit 4 after retries', async () => {
     const result = await runCli(drainArgs({ from: 'pop3s://user@no-such-host.invalid' }))
     expectRefused(result, 4, 'MAILDRAIN_POP3_UNREACHABLE', 'no-such-host.invalid')
   })
 
-  it.concurrent('nobody listens: exit 4 after retries', async () => {
+  it.concurrent('fault 1: nobody listens: exit 4 after retries', async () => {
     const result = await runCli(drainArgs({ from: 'pop3://user@127.0.0.1:1' }))
     expectRefused(result, 4, 'MAILDRAIN_POP3_UNREACHABLE', '127.0.0.1:1')
   })
 
   it.skipIf(noOpenssl !== undefined)(
-    `TLS: another name in the certificate, or an authority that nobody trusts: exit 3${noOpenssl ? `: ${noOpenssl}` : ''}`,
+    `fault 41, 42: TLS: another name in the certificate, or an authority that nobody trusts: exit 3${noOpenssl ? `: ${noOpenssl}` : ''}`,
     async () => {
       const { key, cert, file } = certificateFor('other.example')
       const mailbox = smallMailbox(1)

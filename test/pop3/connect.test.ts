@@ -13,7 +13,7 @@ describe('greeting', () => {
       expect(client.secure).toBe(false)
     }))
 
-  it('case 4: -ERR is a busy server, to be tried again, and no word about credentials', () =>
+  it('case 4, fault 6: -ERR is a busy server, to be tried again, and no word about credentials', () =>
     converse('S: -ERR too many connections from you', async ({ connect }) => {
       const error = await rejection(connect())
       expect(error).toBeInstanceOf(Pop3ReplyError)

@@ -22,7 +22,7 @@ async function halfway(options: Parameters<RepliesByFunction['open']>[0] = {}) {
 }
 
 describe('time', () => {
-  it('case 78: 60 s of silence in a message end the session, and not earlier', async () => {
+  it('case 78, fault 32: 60 s of silence in a message end the session, and not earlier', async () => {
     const { clock, server, error } = await halfway()
     await clock.advance(59_900)
     expect(error()).toBeUndefined()
@@ -31,7 +31,7 @@ describe('time', () => {
     expect(server.destroyed).toBe(true)
   })
 
-  it('case 78: a byte a second is below the least rate', async () => {
+  it('case 78, fault 33: a byte a second is below the least rate', async () => {
     const { clock, server, error } = await halfway()
     for (let second = 0; second < 62; second += 1) {
       await clock.advance(1000)
@@ -99,7 +99,7 @@ describe('time', () => {
 })
 
 describe('amount', () => {
-  it('a message without an end is cut off at maxContentBytes', async () => {
+  it('fault 34: a message without an end is cut off at maxContentBytes', async () => {
     const server = new RepliesByFunction((command) =>
       command.startsWith('RETR') ? '+OK\r\n' : undefined,
     )

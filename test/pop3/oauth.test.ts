@@ -210,7 +210,7 @@ describe('the function that gives tokens', () => {
     await client.quit()
   }
 
-  it('case 41: is asked once for five that need a token, and once for five that need another', async () => {
+  it('case 41, fault 51: is asked once for five that need a token, and once for five that need another', async () => {
     const server = await serveTokens('good')
     const { asked, give } = provider('bad', 'good')
     const slow: TokenProvider = async (request) => {

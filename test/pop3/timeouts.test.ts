@@ -59,7 +59,7 @@ class ManualServer {
 }
 
 describe('time', () => {
-  it('case 6: a server that does not greet in 60 s is given up, and its connection closed', async () => {
+  it('case 6, fault 4: a server that does not greet in 60 s is given up, and its connection closed', async () => {
     const server = new ManualServer()
     const opening = rejection(server.open())
     await server.pass(59_999)

@@ -98,7 +98,7 @@ describe.skipIf(noOpenssl !== undefined)(`certificates${why}`, () => {
       /none of those that were pinned/,
     ],
   ]
-  it.each(refusals)('case 19: %s has an error of its own, and nothing is sent', async (...row) => {
+  it.each(refusals)('case 19, fault 40, 41, 42: %s has an error of its own, and nothing is sent', async (...row) => {
     const [, certificate, change, code, text] = row
     const server = await serve(certificate())
     const error = await rejection(connect(server.port, change()))
@@ -159,7 +159,7 @@ describe.skipIf(noOpenssl !== undefined)(`certificates${why}`, () => {
     await client.quit()
   })
 
-  it('case 25: a server with TLS 1.1 alone is named as such, and let in only when that is allowed', async () => {
+  it('case 25, fault 43: a server with TLS 1.1 alone is named as such, and let in only when that is allowed', async () => {
     const old = {
       minVersion: 'TLSv1',
       maxVersion: 'TLSv1.1',
@@ -244,7 +244,7 @@ describe.skipIf(noOpenssl !== undefined)(`certificates${why}`, () => {
     return (listener.address() as AddressInfo).port
   }
 
-  it('case 28: an end without close_notify is fine after QUIT, and a lost connection in RETR', async () => {
+  it('case 28, fault 44: an end without close_notify is fine after QUIT, and a lost connection in RETR', async () => {
     const port = await scripted((line, socket) => {
       if (line === 'CAPA') return '+OK\r\nUSER\r\n.\r\n'
       const plain = (socket as unknown as { _parent: Socket })._parent

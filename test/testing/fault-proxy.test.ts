@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { type Server, type Socket, connect, createServer } from 'node:net'
-import { afterEach, expect, it } from 'vitest'
-import { FaultProxy, type FaultProxyOptions } from '../../src/testing/index.ts'
+import { afterEach, describe, expect, it } from 'vitest'
+import { FaultProxy, type FaultProxyOptions, type LineFault } from '../../src/testing/index.ts'
 
 const open: { close(): unknown }[] = []
 afterEach(async () => {
@@ -116,4 +116,90 @@ it('what ends badly on one side ends badly on the other', async () => {
   const proxy = await behind((socket) => setTimeout(() => socket.resetAndDestroy(), 20))
   const socket = client(proxy)
   expect(await closed(socket)).toBe(true)
+})
+
+/** What the client of an echo that is told `said` hears, and how that ended. */
+async function hear(fault: LineFault, said: string): Promise<{ heard: string; ended: boolean }> {
+  let served = ''
+  const proxy = await behind(
+    (socket) => socket.on('data', (chunk) => (served += String(chunk))).pipe(socket),
+    { fault: (connection) => (connection === 1 ? fault : undefined) },
+  )
+  const socket = client(proxy)
+  let heard = ''
+  socket.on('data', (chunk) => (heard += String(chunk))).on('end', () => socket.end())
+  socket.write(said)
+  const ended = await Promise.race([
+    closed(socket).then(() => true),
+    new Promise<boolean>((resolve) => setTimeout(resolve, 200, false)),
+  ])
+  expect(proxy.strikes).toBe(1)
+  expect(proxy.passedByConnection).toEqual([{ client: served.length, server: heard.length }])
+  return { heard, ended }
+}
+
+describe('a fault of one connection', () => {
+  it.each([0, 1, 4, 10])('strikes after %i octets of a side, and not one more', async (octets) => {
+    const [said, heard] = ['ten octets', 'ten octets'.slice(0, octets)]
+    for (const from of ['server', 'client'] as const) {
+      const swallowed = await hear({ from, octets, then: 'swallow' }, said)
+      expect(swallowed).toEqual({ heard, ended: false })
+    }
+    const reset = await hear({ from: 'server', octets, then: 'reset' }, said)
+    expect(reset).toEqual({ heard, ended: true })
+  })
+
+  it('swallows the end of that side too; closing the proxy closes the connection', async () => {
+    const proxy = await behind((socket) => socket.on('end', () => socket.end('bye')), {
+      fault: () => ({ from: 'server', octets: 0, then: 'swallow' }),
+    })
+    const socket = client(proxy)
+    await once(socket, 'connect')
+    socket.end()
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(socket.readableEnded).toBe(false)
+    await proxy.close()
+    await closed(socket)
+  })
+
+  it('leaves the other connections alone', async () => {
+    const proxy = await behind(echo, {
+      fault: (connection) =>
+        connection === 1 ? { from: 'client', octets: 0, then: 'reset' } : undefined,
+    })
+    const first = client(proxy)
+    first.write('a')
+    expect(await closed(first)).toBe(true)
+    const second = client(proxy)
+    second.write('b')
+    expect(String((await once(second, 'data'))[0])).toBe('b')
+  })
+
+  it.each([
+    ['before', 0, ''],
+    ['after', 0, '+OK\r\n'],
+    ['before', 2, '+OK\r\n+OK\r\nUSER\r\n.\r\n'],
+    ['after', 3, '+OK\r\n+OK\r\nUSER\r\n.\r\n-ERR no\r\n+OK\r\n..\r\nx.\r\n.\r\n'],
+    ['after', 4, '+OK\r\n+OK\r\nUSER\r\n.\r\n-ERR no\r\n+OK\r\n..\r\nx.\r\n.\r\n+OK 1 2\r\n'],
+  ] as const)('strikes %s the reply to command %i', async (when, number, expected) => {
+    for (const size of [1, 3, 1000]) {
+      const proxy = await behind(
+        (socket) => {
+          const script =
+            '+OK\r\n+OK\r\nUSER\r\n.\r\n-ERR no\r\n+OK\r\n..\r\nx.\r\n.\r\n+OK 1 2\r\n+OK\r\n'
+          socket.once('data', () => {
+            for (let at = 0; at < script.length; at += size)
+              socket.write(script.slice(at, at + size))
+          })
+        },
+        { fault: () => ({ replyTo: (line) => line.number === number, when, then: 'reset' }) },
+      )
+      const socket = client(proxy)
+      let heard = ''
+      socket.on('data', (chunk) => (heard += String(chunk))).on('end', () => socket.end())
+      socket.write('CAPA\r\nRETR 7\r\nRETR 1\r\nLIST 1\r\nQUIT\r\n')
+      await closed(socket)
+      expect(heard).toBe(expected)
+    }
+  })
 })

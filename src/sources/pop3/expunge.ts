@@ -48,7 +48,8 @@ export class Expunge {
    */
   async run(numbers: readonly number[], { spare }: { readonly spare: boolean }): Promise<void> {
     const spared = spare ? this.#spare(numbers) : undefined
-    const deletable = spared === undefined ? numbers : numbers.filter((n) => n !== spared.n)
+    // The highest first: where numbers move up at once, those that are still to go keep theirs.
+    const deletable = numbers.filter((n) => n !== spared?.n).reverse()
     for (let i = 0; i < deletable.length; i += DELES)
       await this.#delete(deletable.slice(i, i + DELES))
     await this.#quit()

@@ -134,7 +134,7 @@ describe('a drain without deletion', () => {
     expect(server.remaining()).toBe(6)
   })
 
-  it('case 63: is refused on a server without unique-ids', async () => {
+  it('case 63, fault 22: is refused on a server without unique-ids', async () => {
     const server = await serve(2, { behaviour: { noUidl: true } })
     await expect(drainInto(server, new MemorySink(), { deletion: 'keep' })).rejects.toMatchObject({
       code: 'MAILDRAIN_CONFIG_KEEP_NEEDS_UIDL',
@@ -246,13 +246,13 @@ describe('lost connections', () => {
     expect(server.remaining()).toBe(0)
   })
 
-  it('case 103: a busy mailbox is waited for', async () => {
+  it('case 103, fault 27: a busy mailbox is waited for', async () => {
     const server = await serve(3, { behaviour: { inUse: 3 } })
     const receipt = await drainInto(server, new MemorySink())
     expect(receipt.delivered).toBe(3)
   })
 
-  it('a rejected password is not tried again', async () => {
+  it('fault 30: a rejected password is not tried again', async () => {
     const server = await serve(3, { password: 'another' })
     await expect(drainInto(server, new MemorySink())).rejects.toMatchObject({
       code: 'MAILDRAIN_POP3_AUTH_REJECTED',

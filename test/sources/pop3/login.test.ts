@@ -22,7 +22,7 @@ function recorder() {
 }
 
 describe('access tokens', () => {
-  it('case 39: one that ends between two sessions is renewed once, on a new connection', async () => {
+  it('case 39, fault 50: one that ends between two sessions is renewed once, on a new connection', async () => {
     let good = 'first'
     const server = await serve(6, {
       capabilities: { sasl: ['XOAUTH2'], user: false, expire: 'NEVER' },

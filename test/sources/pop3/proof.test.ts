@@ -3,7 +3,7 @@ import { delivered, drainInto, serve, smallMessage } from '../../support/drains.
 import { MemorySink } from '../../support/memory-sink.ts'
 
 describe('G6: identity', () => {
-  it('a unique-id reused for another message is another message: nothing is lost', async () => {
+  it('fault 19: a unique-id reused for another message is another message: nothing is lost', async () => {
     const server = await serve(4)
     const sink = new MemorySink()
     await drainInto(server, sink, { deletion: 'keep' })
@@ -15,7 +15,7 @@ describe('G6: identity', () => {
     expect(server.remaining()).toBe(0)
   })
 
-  it('equal bytes under one unique-id are written once and deleted under every number', async () => {
+  it('fault 20: equal bytes under one unique-id are written once and deleted under every number', async () => {
     const twin = smallMessage(7, '', 'twin')
     const server = await serve(2)
     for (let i = 0; i < 3; i += 1) server.add(twin)
@@ -26,7 +26,7 @@ describe('G6: identity', () => {
     expect(server.remaining()).toBe(0)
   })
 
-  it('case 59: different bytes under one unique-id are all delivered', async () => {
+  it('case 59, fault 20: different bytes under one unique-id are all delivered', async () => {
     const server = await serve(0)
     for (const text of ['one', 'two', 'three']) server.add(smallMessage(1, text, 'same'))
     const sink = new MemorySink()
@@ -35,7 +35,7 @@ describe('G6: identity', () => {
     expect(new Set(delivered(sink)).size).toBe(3)
   })
 
-  it('case 63: a server without unique-ids is drained by the bytes alone', async () => {
+  it('case 63, fault 22: a server without unique-ids is drained by the bytes alone', async () => {
     const server = await serve(6, { behaviour: { noUidl: true }, capabilities: { uidl: false } })
     server.add(smallMessage(3))
     const sink = new MemorySink()
@@ -47,7 +47,7 @@ describe('G6: identity', () => {
 
 describe('G7: deletion is verified', () => {
   it.each(['committed', 'not-committed'] as const)(
-    'case 91, 92: a lost QUIT reply, %s: no second write, and everything is gone in the end',
+    'case 91, 92, fault 12: a lost QUIT reply, %s: no second write, and everything is gone in the end',
     async (loseQuitReply) => {
       const server = await serve(10, { behaviour: { loseQuitReply } })
       const sink = new MemorySink()
@@ -64,7 +64,7 @@ describe('G7: deletion is verified', () => {
     },
   )
 
-  it('a server that answers QUIT and deletes nothing is given up, said, and not written to twice', async () => {
+  it('fault 15: a server that answers QUIT and deletes nothing is given up, said, and not written to twice', async () => {
     const server = await serve(5, { behaviour: { ignoreDeletes: true } })
     const sink = new MemorySink()
     const receipt = await drainInto(server, sink)
@@ -104,7 +104,7 @@ describe('G7: deletion is verified', () => {
     expect(receipt).toMatchObject({ alreadyDelivered: 6, remaining: 6 })
   })
 
-  it('a message that is counted and never listed is said, after everything else was drained', async () => {
+  it('fault 23: a message that is counted and never listed is said, after everything else was drained', async () => {
     const server = await serve(6)
     const sink = new MemorySink()
     server.setBehaviour({
@@ -129,7 +129,7 @@ describe('G7: deletion is verified', () => {
     expect(receipt.sessions).toBeGreaterThanOrEqual(4)
   })
 
-  it('case 106: mail that arrives while draining is drained too', async () => {
+  it('case 106, fault 25: mail that arrives while draining is drained too', async () => {
     const server = await serve(4)
     const sink = new MemorySink()
     let added = 0
@@ -143,7 +143,7 @@ describe('G7: deletion is verified', () => {
 })
 
 describe('G8: short is suspect', () => {
-  it('case 74: a message that comes short is tried three times, then kept, and the others are delivered and deleted', async () => {
+  it('case 74, fault 35: a message that comes short is tried three times, then kept, and the others are delivered and deleted', async () => {
     const server = await serve(10, {
       behaviour: { shortMessages: (index: number) => (index === 4 ? 20 : undefined) },
     })
@@ -184,7 +184,7 @@ describe('G8: short is suspect', () => {
     expect(server.remainingIndexes()).toEqual([1])
   })
 
-  it('a message that others took before it was read is counted as vanished', async () => {
+  it('fault 26: a message that others took before it was read is counted as vanished', async () => {
     const server = await serve(6, {
       behaviour: {
         errorOnRetr: (index: number) => {

@@ -5,7 +5,7 @@ import { MemorySink } from '../../support/memory-sink.ts'
 /** Messages of different sizes. */
 const body = (index: number) => 'x'.repeat(7 * index)
 
-describe('case 105: a server that gives all mail new unique-ids', () => {
+describe('case 105, fault 21: a server that gives all mail new unique-ids', () => {
   async function resetAfterKeeping(count: number) {
     const server = await serve(count, {}, body)
     const sink = new MemorySink()

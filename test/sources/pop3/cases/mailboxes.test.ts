@@ -57,7 +57,7 @@ describe('views', () => {
     },
   )
 
-  it('case 102: a second client deletes what is about to be read: the rest is drained, the difference counted', async () => {
+  it('case 102, fault 26: a second client deletes what is about to be read: the rest is drained, the difference counted', async () => {
     const taken = [7, 8, 15]
     const server = await serve(20, {
       onEvent: ({ verb, argument }) => {
@@ -72,7 +72,7 @@ describe('views', () => {
     expect(receipt).toMatchObject({ seen: 20, delivered: 17, vanished: 3, kept: 0, remaining: 0 })
   })
 
-  it('case 104: LOGIN-DELAY is kept between sessions, so that no login is refused', async () => {
+  it('case 104, fault 28: LOGIN-DELAY is kept between sessions, so that no login is refused', async () => {
     const logins: number[] = []
     const server = await serve(3, {
       behaviour: { loginDelay: 1 },
