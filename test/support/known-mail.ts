@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { SqliteDatabase } from '../../src/ledger/sqlite-database.ts'
 import {
   type Mailbox,
+  type MailboxMessage,
   type Pop3Server,
   type Pop3ServerOptions,
   startPop3Server,
@@ -37,7 +38,7 @@ export interface KnownMailOptions extends Omit<Pop3ServerOptions, 'mailbox' | 'o
 
 export class KnownMail {
   /** Of each message, by index. */
-  readonly hashes: readonly string[]
+  readonly hashes: string[]
   /** The file; another one when the drain goes on elsewhere. */
   path: string
   readonly premature: number[] = []
@@ -66,6 +67,12 @@ export class KnownMail {
   get server(): Pop3Server {
     if (this.#server === undefined) throw new Error('the server has not started')
     return this.#server
+  }
+
+  /** New mail. */
+  add(message: MailboxMessage): void {
+    this.hashes.push(sha256(message.read()))
+    this.server.add(message)
   }
 
   /** Arguments of the command that drains it with deletion, in short sessions. */
