@@ -158,8 +158,8 @@ export const ERROR_CODES = {
   MAILDRAIN_LEDGER_DAMAGED: row(
     EXIT.ledgerUnusable,
     false,
-    'The ledger cannot be read',
-    'Restore the destination from a backup',
+    'The ledger is not what was written',
+    'Restore the destination from a backup, or run with --rebuild-ledger',
   ),
   MAILDRAIN_LEDGER_FOREIGN: row(
     EXIT.ledgerUnusable,
@@ -176,8 +176,14 @@ export const ERROR_CODES = {
   MAILDRAIN_LEDGER_LOST: row(
     EXIT.ledgerUnusable,
     false,
-    'The ledger names records that the destination does not hold',
-    'Restore the destination, or run with a new one',
+    'The ledger names records that the destination does not hold, or the destination holds mail that it does not name',
+    'Restore what was lost, or run with --rebuild-ledger, --accept-missing, or a new destination',
+  ),
+  MAILDRAIN_LEDGER_OLDER: row(
+    EXIT.ledgerUnusable,
+    false,
+    'The destination holds mail that was written after the ledger was: it is an older copy',
+    'Restore the newer ledger, or run with --rebuild-ledger',
   ),
   MAILDRAIN_LEDGER_NOT_COMPACTED: row(
     EXIT.ledgerUnusable,

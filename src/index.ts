@@ -20,6 +20,7 @@ export type {
   Sink,
   SinkContext,
   SinkRecord,
+  StoredRecord,
   WriteOptions,
 } from './sinks/sink.ts'
 export type { Source, SourceContext, SourceReport } from './sources/source.ts'

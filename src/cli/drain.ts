@@ -44,6 +44,7 @@ async function run({ flags, deletion, source, sink, output }: Run): Promise<numb
     const receipt = await drain({
       ...{ source, into: sink, deletion, log, signal: stop.signal },
       stopGraceMs: flags.stopGraceSeconds * 1000,
+      ...{ rebuildLedger: flags.rebuildLedger, acceptMissing: flags.acceptMissing },
       ...(flags.stateDir === undefined ? {} : { stateDir: flags.stateDir }),
       onProgress: (update) => {
         progress.update(update)

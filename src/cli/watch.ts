@@ -40,11 +40,12 @@ async function run({ flags, deletion, source, sink, output }: Run): Promise<numb
   const explain = flags.explain ? explainer(writeLine) : () => undefined
   const stop = watchSignals(announceGrace(log, flags.stopGraceSeconds))
   const { pollSeconds, maxPollSeconds, stopGraceSeconds, stateDir } = flags
+  const { rebuildLedger, acceptMissing } = flags
   let last: WatchReceipt | undefined
   try {
     const receipt = await watch({
       ...{ source, into: sink, log, signal: stop.signal, pollSeconds, maxPollSeconds },
-      deletion,
+      ...{ deletion, rebuildLedger, acceptMissing },
       stopGraceMs: stopGraceSeconds * 1000,
       ...(stateDir === undefined ? {} : { stateDir }),
       onProgress: (update) => {

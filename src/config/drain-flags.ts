@@ -44,6 +44,18 @@ export const drainFlags = z.strictObject({
     .boolean()
     .default(false)
     .describe('Say of each session why it is planned as long as it is.'),
+  rebuildLedger: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Make a ledger that was lost, is damaged, or is an older copy anew from the mail that the destination holds.',
+    ),
+  acceptMissing: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Go on where ledger and destination do not agree: what is not proven to be there is delivered again if the server has it.',
+    ),
   receipt: z
     .string()
     .min(1)

@@ -2,10 +2,20 @@
  * The ledger of one mailbox as a table of a SQLite database, beside the data or alone. Whoever owns the database owns
  * the transaction: entries are put and removed inside it, so that they commit with the data (G5).
  */
-import { LedgerError } from '../errors.ts'
 import { mailboxKey } from '../identity.ts'
-import type { Ledger, LedgerEntry, Standing } from './ledger.ts'
-import type { SqlCell, SqliteDatabase, SqlRow, SqlStatement, SqlValue } from './sqlite-database.ts'
+import { checksumOf } from './checksum.ts'
+import type { Ledger, LedgerEntry, Standing, Tally } from './ledger.ts'
+import {
+  COLUMNS,
+  ROW_CELLS,
+  damaged,
+  entryOf,
+  rowOf,
+  uidlBytes,
+  unverifiedRows,
+} from './ledger-row.ts'
+import type { SqliteDatabase, SqlRow, SqlStatement } from './sqlite-database.ts'
+import { tallyOf } from './tally.ts'
 
 /**
  * Hashes and states are text, for those who look with the sqlite3 shell. The unique-id is a blob: it may hold any byte.
@@ -17,56 +27,58 @@ export const ledgerTableSql = `
     listed_octets INTEGER NOT NULL, octets INTEGER, sha256 TEXT, header_sha256 TEXT,
     state TEXT NOT NULL, was TEXT, reason TEXT, fingerprint TEXT,
     attempts INTEGER NOT NULL, copies INTEGER NOT NULL, place TEXT,
-    at INTEGER NOT NULL, gone_at INTEGER,
+    at INTEGER NOT NULL, gone_at INTEGER, checksum INTEGER NOT NULL,
     PRIMARY KEY (mailbox, key)
   );
   CREATE INDEX ledger_uidl ON ledger (uidl, mailbox);
   CREATE INDEX ledger_gone ON ledger (mailbox, gone_at, key) WHERE state = 'gone';
 `
 
-/** What was observed of each mailbox's server; made also in files of before there was such a table. */
+/** What was observed of each mailbox's server, and what was counted of it. */
 export const hostTableSql =
-  'CREATE TABLE IF NOT EXISTS ledger_host (mailbox TEXT PRIMARY KEY, notes TEXT NOT NULL)'
-
-const COLUMNS =
-  'key, uidl, listed_octets, octets, sha256, header_sha256, state, was, reason, fingerprint, attempts, copies, place, at, gone_at'
+  'CREATE TABLE ledger_host (mailbox TEXT PRIMARY KEY, notes TEXT NOT NULL, checksum INTEGER NOT NULL)'
+export const tallyTableSql = `
+  CREATE TABLE ledger_tally (
+    mailbox TEXT PRIMARY KEY, seen INTEGER NOT NULL,
+    pruned_delivered INTEGER NOT NULL, pruned_dead_lettered INTEGER NOT NULL,
+    pruned_kept INTEGER NOT NULL, vanished INTEGER NOT NULL, checksum INTEGER NOT NULL
+  )`
 
 /** Rows read at once: the walk holds no statement open, so that the owner may write in between. */
 const PAGE = 1000
-
-const STATES = new Set<SqlCell | undefined>(['delivered', 'deadLettered', 'kept', 'gone'])
-const EARLIER = new Set<SqlCell | undefined>([null, 'delivered', 'deadLettered', 'kept'])
-const REASONS = new Set<SqlCell | undefined>([
-  ...[null, 'filtered', 'rejected', 'oversize', 'suspect', 'unreadable', 'undeletable'],
-])
-
-const uidlBytes = (uidl: string): Buffer => Buffer.from(uidl, 'latin1')
 
 export interface LedgerTableOptions {
   /** Mailbox id (src/identity.ts). */
   readonly mailbox: string
   /** Does the destination still hold the record of this entry? Asked by `holds`; true unless given. */
   readonly holds?: (entry: LedgerEntry) => boolean
+  /** False for a file of before there were checksums (format 1), which can only be looked at; true unless given. */
+  readonly checked?: boolean
 }
 
 export class LedgerTable implements Ledger {
   readonly #database: SqliteDatabase
   readonly #mailbox: string
   readonly #holds: (entry: LedgerEntry) => boolean
+  readonly #checked: boolean
+  /** Columns of a whole row. */
+  readonly #columns: string
   #size = { at: -1, value: 0 }
 
-  /** @param database one in which `ledgerTableSql` and `hostTableSql` have been run */
+  /** @param database one with the tables above */
   constructor(database: SqliteDatabase, options: LedgerTableOptions) {
     this.#database = database
     this.#mailbox = mailboxKey(options.mailbox)
     this.#holds = options.holds ?? (() => true)
+    this.#checked = options.checked ?? true
+    this.#columns = `${COLUMNS}, ${this.#checked ? 'checksum' : 'NULL'}`
   }
 
   /** Inserts or replaces. Inside the owner's transaction. */
   put(entry: LedgerEntry): void {
     this.#statement(
-      `INSERT OR REPLACE INTO ledger (mailbox, ${COLUMNS}) VALUES (?${', ?'.repeat(15)})`,
-    ).run(valuesOf(this.#mailbox, entry))
+      `INSERT OR REPLACE INTO ledger (mailbox, ${COLUMNS}, checksum) VALUES (?${', ?'.repeat(ROW_CELLS)})`,
+    ).run(rowOf(this.#mailbox, entry))
   }
 
   /** Forgets an entry; does nothing when there is none. Inside the owner's transaction. */
@@ -78,16 +90,16 @@ export class LedgerTable implements Ledger {
     // Without INDEXED BY the planner walks the whole mailbox by its primary key: 60 look-ups a second, not 60,000.
     // With min(), SQLite takes the other columns from the row of the minimum: one step where there is one entry.
     const next = this.#statement(
-      `SELECT ${COLUMNS}, min(rowid), count(*) FROM ledger INDEXED BY ledger_uidl
+      `SELECT ${this.#columns}, min(rowid), count(*) FROM ledger INDEXED BY ledger_uidl
        WHERE uidl = ? AND mailbox = ? AND rowid > ?`,
     )
     const found: LedgerEntry[] = []
     const bytes = uidlBytes(uidl)
     for (let after = 0, left = 1; left > 0;) {
       const row = next.row([bytes, this.#mailbox, after])
-      const [rowid, count] = row?.slice(SOUND.length) ?? []
+      const [rowid, count] = row?.slice(ROW_CELLS) ?? []
       if (!row || !Number(count)) break
-      found.push(entryOf(row))
+      found.push(this.#entryOf(row))
       after = Number(rowid)
       left = Number(count) - 1
     }
@@ -95,11 +107,10 @@ export class LedgerTable implements Ledger {
   }
 
   get(key: string): LedgerEntry | undefined {
-    const row = this.#statement(`SELECT ${COLUMNS} FROM ledger WHERE mailbox = ? AND key = ?`).row([
-      this.#mailbox,
-      key,
-    ])
-    return row && entryOf(row)
+    const row = this.#statement(
+      `SELECT ${this.#columns} FROM ledger WHERE mailbox = ? AND key = ?`,
+    ).row([this.#mailbox, key])
+    return row && this.#entryOf(row)
   }
 
   holds(entry: LedgerEntry): boolean {
@@ -108,11 +119,11 @@ export class LedgerTable implements Ledger {
 
   *present(): Iterable<LedgerEntry> {
     const page = this.#statement(
-      `SELECT ${COLUMNS} FROM ledger WHERE mailbox = ? AND key > ? AND state <> 'gone' ORDER BY key LIMIT ${PAGE}`,
+      `SELECT ${this.#columns} FROM ledger WHERE mailbox = ? AND key > ? AND state <> 'gone' ORDER BY key LIMIT ${PAGE}`,
     )
     let after = ''
     for (;;) {
-      const entries = page.rows([this.#mailbox, after]).map(entryOf)
+      const entries = page.rows([this.#mailbox, after]).map((row) => this.#entryOf(row))
       yield* entries
       const last = entries.at(-1)
       if (!last || entries.length < PAGE) return
@@ -122,18 +133,29 @@ export class LedgerTable implements Ledger {
 
   *goneBefore(time: number): Iterable<string> {
     const page = this.#statement(
-      `SELECT key, gone_at FROM ledger INDEXED BY ledger_gone
+      `SELECT ${this.#columns} FROM ledger INDEXED BY ledger_gone
        WHERE state = 'gone' AND mailbox = ? AND gone_at < ? AND (gone_at, key) > (?, ?)
        ORDER BY gone_at, key LIMIT ${PAGE}`,
     )
     let after: readonly [number, string] = [Number.MIN_SAFE_INTEGER, '']
     for (;;) {
-      const rows = page.rows([this.#mailbox, time, ...after])
-      for (const [key] of rows) yield String(key)
-      const last = rows.at(-1)
-      if (!last || rows.length < PAGE) return
-      after = [Number(last[1]), String(last[0])]
+      const entries = page.rows([this.#mailbox, time, ...after]).map((row) => this.#entryOf(row))
+      for (const { key } of entries) yield key
+      const last = entries.at(-1)
+      if (!last || entries.length < PAGE) return
+      after = [last.goneAt ?? time, last.key]
     }
+  }
+
+  /**
+   * Reads all entries once: each is what was written. To be called before anything else is asked of a file; 0.8 s at 144,524
+   * entries, where a walk by `present` takes 1.2 s.
+   * @throws LedgerError MAILDRAIN_LEDGER_DAMAGED
+   */
+  verify(): void {
+    const query = { table: 'ledger', extra: this.#checked ? 'checksum' : 'NULL' }
+    const mailbox = this.#mailbox
+    for (const row of unverifiedRows(this.#database, { ...query, mailbox })) this.#entryOf(row)
   }
 
   /** One walk over the table: 60 ms at 144,524 entries. */
@@ -164,91 +186,68 @@ export class LedgerTable implements Ledger {
     return this.#size.value
   }
 
-  get host(): string | null {
-    const row = this.#statement('SELECT notes FROM ledger_host WHERE mailbox = ?').row([
-      this.#mailbox,
+  /** A ledger that has only begun to count holds all that it has seen. */
+  get tally(): Tally {
+    const row = this.#statement(
+      `SELECT seen, pruned_delivered, pruned_dead_lettered, pruned_kept, vanished, checksum
+       FROM ledger_tally WHERE mailbox = ?`,
+    ).row([this.#mailbox])
+    if (row === undefined) return tallyOf(this.size)
+    const [seen = 0, delivered = 0, deadLettered = 0, kept = 0, vanished = 0, sum] = row.map(Number)
+    const tally = { seen, pruned: { delivered, deadLettered, kept }, vanished }
+    if (sum !== this.#sumOf(tally)) throw damaged(`the tally in ${this.#database.path} is not it`)
+    return tally
+  }
+
+  /** False before anything was counted. */
+  get hasTally(): boolean {
+    const row = this.#statement('SELECT 1 FROM ledger_tally WHERE mailbox = ?').row([this.#mailbox])
+    return row !== undefined
+  }
+
+  /** Inside the owner's transaction. */
+  putTally(tally: Tally): void {
+    const { seen, pruned, vanished } = tally
+    const { delivered, deadLettered, kept } = pruned
+    this.#statement('INSERT OR REPLACE INTO ledger_tally VALUES (?, ?, ?, ?, ?, ?, ?)').run([
+      ...[this.#mailbox, seen, delivered, deadLettered, kept, vanished, this.#sumOf(tally)],
     ])
-    return typeof row?.[0] === 'string' ? row[0] : null
+  }
+
+  /** Inside the owner's transaction. */
+  removeTally(): void {
+    this.#statement('DELETE FROM ledger_tally WHERE mailbox = ?').run([this.#mailbox])
+  }
+
+  #sumOf({ seen, pruned, vanished }: Tally): number {
+    const { delivered, deadLettered, kept } = pruned
+    return checksumOf([this.#mailbox, seen, delivered, deadLettered, kept, vanished])
+  }
+
+  get host(): string | null {
+    const sum = this.#checked ? 'checksum' : 'NULL'
+    const row = this.#statement(
+      `SELECT CAST(notes AS BLOB), ${sum} FROM ledger_host WHERE mailbox = ?`,
+    ).row([this.#mailbox])
+    if (row === undefined) return null
+    const notes = String(row[0])
+    if (this.#checked && row[1] !== checksumOf([this.#mailbox, notes]))
+      throw damaged('what the ledger holds of the mail server is not what was written')
+    return notes
   }
 
   /** Inside the owner's transaction. */
   putHost(notes: string): void {
-    this.#statement('INSERT OR REPLACE INTO ledger_host (mailbox, notes) VALUES (?, ?)').run([
-      ...[this.#mailbox, notes],
+    this.#statement('INSERT OR REPLACE INTO ledger_host VALUES (?, ?, ?)').run([
+      ...[this.#mailbox, notes, checksumOf([this.#mailbox, notes])],
     ])
+  }
+
+  #entryOf(row: SqlRow): LedgerEntry {
+    return entryOf(this.#mailbox, row, this.#checked)
   }
 
   #statement(sql: string): SqlStatement {
     return this.#database.prepare(sql)
   }
-}
-
-function valuesOf(mailbox: string, entry: LedgerEntry): SqlValue[] {
-  return [
-    mailbox,
-    entry.key,
-    entry.uidl === null ? null : uidlBytes(entry.uidl),
-    entry.listedOctets,
-    entry.octets,
-    entry.sha256,
-    entry.headerSha256,
-    entry.state,
-    entry.was,
-    entry.reason,
-    entry.fingerprint,
-    entry.attempts,
-    entry.copies,
-    entry.place,
-    entry.at,
-    entry.goneAt,
-  ]
-}
-
-const isNumber = (cell: SqlCell | undefined): boolean => typeof cell === 'number'
-const isText = (cell: SqlCell | undefined): boolean => typeof cell === 'string'
-
-/** What each of COLUMNS may hold: a flipped bit that SQLite does not see must not turn into a state nobody knows. */
-const SOUND: readonly ((cell: SqlCell | undefined) => boolean)[] = [
-  isText,
-  (cell) => cell === null || Buffer.isBuffer(cell),
-  isNumber,
-  (cell) => cell === null || isNumber(cell),
-  (cell) => cell === null || isText(cell),
-  (cell) => cell === null || isText(cell),
-  (cell) => STATES.has(cell),
-  (cell) => EARLIER.has(cell),
-  (cell) => REASONS.has(cell),
-  (cell) => cell === null || isText(cell),
-  isNumber,
-  isNumber,
-  (cell) => cell === null || isText(cell),
-  isNumber,
-  (cell) => cell === null || isNumber(cell),
-]
-
-function entryOf(row: SqlRow): LedgerEntry {
-  for (let column = 0; column < SOUND.length; column += 1)
-    if (SOUND[column]?.(row[column]) !== true)
-      throw new LedgerError(
-        'MAILDRAIN_LEDGER_DAMAGED',
-        `the ledger entry ${JSON.stringify(String(row[0]))} cannot be read; restore the file from a backup`,
-      )
-  const [, uidl] = row
-  return {
-    key: row[0],
-    uidl: Buffer.isBuffer(uidl) ? uidl.toString('latin1') : null,
-    listedOctets: row[2],
-    octets: row[3],
-    sha256: row[4],
-    headerSha256: row[5],
-    state: row[6],
-    was: row[7],
-    reason: row[8],
-    fingerprint: row[9],
-    attempts: row[10],
-    copies: row[11],
-    place: row[12],
-    at: row[13],
-    goneAt: row[14],
-  } as LedgerEntry
 }

@@ -57,6 +57,20 @@ export interface Standing {
   readonly undecided: number
 }
 
+/** What a ledger has seen since it began, entries that it has forgotten included; it changes with the entries. */
+export interface Tally {
+  /** Messages that ever had an entry, each once. */
+  readonly seen: number
+  /** Of these: entries that were forgotten because they were gone, by what they had been; `undeletable` is delivered. */
+  readonly pruned: {
+    readonly delivered: number
+    readonly deadLettered: number
+    readonly kept: number
+  }
+  /** Messages that others removed before they had an entry; not among `seen`. */
+  readonly vanished: number
+}
+
 /** Reads only: changes travel in batches (`Sink.write`), so that they commit with the data. */
 export interface Ledger {
   /** All entries under this UIDL, in any state. */
@@ -80,6 +94,8 @@ export interface Ledger {
    * @param before wall clock, ms since 1970 UTC: what was kept later is not tried again
    */
   standing?(fingerprint: string, before: number): Standing
+  /** Absent where nobody counts. */
+  readonly tally?: Tally
   /** What earlier runs observed of the mail server, as `Batch.host` gave it; null or absent where nothing is kept. */
   readonly host?: string | null
 }

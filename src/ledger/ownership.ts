@@ -4,51 +4,75 @@
  * lock did not (another path to the file, a copy of the lock's directory, a file system that lied).
  */
 import { hostname } from 'node:os'
-import { SinkError } from '../errors.ts'
+import { type LedgerError, SinkError } from '../errors.ts'
 import { mailboxKey } from '../identity.ts'
-import type { SqliteDatabase } from './sqlite-database.ts'
+import { checksumOf } from './checksum.ts'
+import { damaged } from './ledger-row.ts'
+import type { SqliteDatabase, SqlRow } from './sqlite-database.ts'
 
 export const ownerTableSql = `
   CREATE TABLE ledger_owner (
     mailbox TEXT PRIMARY KEY, mailbox_id TEXT NOT NULL,
     epoch INTEGER NOT NULL, batch INTEGER NOT NULL,
-    host TEXT NOT NULL, pid INTEGER NOT NULL, at INTEGER NOT NULL
+    host TEXT NOT NULL, pid INTEGER NOT NULL, at INTEGER NOT NULL, checksum INTEGER NOT NULL
   )`
+
+/** A row without its checksum. */
+export interface Owner {
+  /** M (src/identity.ts). */
+  readonly mailbox: string
+  readonly mailboxId: string
+  readonly epoch: number
+  readonly batch: number
+  readonly host: string
+  readonly pid: number
+  readonly at: number
+}
+
+const cellsOf = (owner: Owner): (string | number)[] => [
+  ...[owner.mailbox, owner.mailboxId, owner.epoch, owner.batch, owner.host, owner.pid, owner.at],
+]
+
+const sumOf = (owner: Owner): number => checksumOf(cellsOf(owner))
 
 export class Ownership {
   readonly epoch: number
   readonly #database: SqliteDatabase
-  readonly #mailbox: string
-  #batch = 0
+  #owner: Owner
 
-  private constructor(database: SqliteDatabase, mailbox: string, epoch: number) {
+  private constructor(database: SqliteDatabase, owner: Owner) {
     this.#database = database
-    this.#mailbox = mailbox
-    this.epoch = epoch
+    this.#owner = owner
+    this.epoch = owner.epoch
   }
 
   /**
    * Takes the mailbox over: whoever owned it before commits nothing from here on.
    * @param options.mailbox mailbox id (src/identity.ts)
    * @param options.at wall clock, ms since 1970 UTC, for people who look
+   * @param options.above an epoch that nobody has reached, where that of the last owner is not known
+   * @throws LedgerError MAILDRAIN_LEDGER_DAMAGED
    */
   static claim(
     database: SqliteDatabase,
-    options: { readonly mailbox: string; readonly at: number },
+    options: { readonly mailbox: string; readonly at: number; readonly above?: number },
   ): Ownership {
     const mailbox = mailboxKey(options.mailbox)
-    const epoch = database.transaction(() => {
-      database
-        .prepare(
-          `INSERT INTO ledger_owner VALUES (?, ?, 1, 0, ?, ?, ?) ON CONFLICT (mailbox) DO UPDATE SET
-           epoch = epoch + 1, batch = 0, host = excluded.host, pid = excluded.pid, at = excluded.at`,
-        )
-        .run([mailbox, options.mailbox, hostname(), process.pid, options.at])
-      return Number(
-        database.prepare('SELECT epoch FROM ledger_owner WHERE mailbox = ?').row([mailbox])?.[0],
-      )
+    const owner = database.transaction(() => {
+      const before = readOwner(database, mailbox)
+      const claimed = {
+        ...{
+          mailbox,
+          mailboxId: options.mailbox,
+          epoch: (before?.epoch ?? options.above ?? 0) + 1,
+          batch: 0,
+        },
+        ...{ host: hostname(), pid: process.pid, at: options.at },
+      }
+      putOwner(database, claimed)
+      return claimed
     })
-    return new Ownership(database, mailbox, epoch)
+    return new Ownership(database, owner)
   }
 
   /**
@@ -57,16 +81,20 @@ export class Ownership {
    * @throws SinkError MAILDRAIN_SINK_FENCED, and nothing is committed, when another has taken over
    */
   transaction(work: () => void): void {
-    const batch = this.#batch + 1
-    const committed = (): boolean => this.#lastBatch() === batch
+    const { mailbox, epoch } = this.#owner
+    const next = { ...this.#owner, batch: this.#owner.batch + 1 }
+    const committed = (): boolean => {
+      const [epochNow, batchNow] = this.#row() ?? []
+      return epochNow === epoch && batchNow === next.batch
+    }
     this.#database.transaction(() => {
       const owned = this.#database
-        .prepare('UPDATE ledger_owner SET batch = ? WHERE mailbox = ? AND epoch = ?')
-        .run([batch, this.#mailbox, this.epoch])
+        .prepare('UPDATE ledger_owner SET batch = ?, checksum = ? WHERE mailbox = ? AND epoch = ?')
+        .run([next.batch, sumOf(next), mailbox, epoch])
       if (owned !== 1) throw this.#fenced()
       work()
     }, committed)
-    this.#batch = batch
+    this.#owner = next
   }
 
   /**
@@ -75,24 +103,52 @@ export class Ownership {
    */
   confirm(): void {
     this.#database.assertInPlace()
-    if (this.#lastBatch() === null) throw this.#fenced()
+    const [epoch, , , , checksum] = this.#row() ?? []
+    if (epoch !== this.epoch) throw this.#fenced()
+    if (checksum !== sumOf(this.#owner)) throw ownerDamaged(this.#database)
   }
 
-  #lastBatch(): number | null {
-    const row = this.#database
-      .prepare('SELECT batch FROM ledger_owner WHERE mailbox = ? AND epoch = ?')
-      .row([this.#mailbox, this.epoch])
-    return row ? Number(row[0]) : null
+  #row(): SqlRow | undefined {
+    return this.#database
+      .prepare(
+        'SELECT epoch, batch, CAST(host AS BLOB), pid, checksum FROM ledger_owner WHERE mailbox = ?',
+      )
+      .row([this.#owner.mailbox])
   }
 
   #fenced(): SinkError {
-    const row = this.#database
-      .prepare('SELECT host, pid FROM ledger_owner WHERE mailbox = ?')
-      .row([this.#mailbox])
-    const owner = row ? `process ${String(row[1])} on ${String(row[0])}` : 'somebody'
+    const row = this.#row()
+    const owner = row ? `process ${String(row[3])} on ${String(row[2])}` : 'somebody'
     return new SinkError(
       'MAILDRAIN_SINK_FENCED',
       `${owner} has taken this mailbox over in ${this.#database.path}; nothing more is written or deleted here, let it finish`,
     )
   }
 }
+
+/** @throws LedgerError MAILDRAIN_LEDGER_DAMAGED */
+export function readOwner(database: SqliteDatabase, mailbox: string): Owner | undefined {
+  const row = database
+    .prepare(
+      `SELECT CAST(mailbox_id AS BLOB), CAST(host AS BLOB), CAST(epoch AS INTEGER), CAST(batch AS INTEGER),
+       CAST(pid AS INTEGER), CAST(at AS INTEGER), CAST(checksum AS INTEGER)
+       FROM ledger_owner WHERE mailbox = ?`,
+    )
+    .row([mailbox])
+  if (row === undefined) return undefined
+  const [mailboxId, host] = row.map(String)
+  const [, , epoch, batch, pid, at, checksum] = row
+  const owner = { mailbox, mailboxId, epoch, batch, host, pid, at } as Owner
+  if (checksum !== sumOf(owner)) throw ownerDamaged(database)
+  return owner
+}
+
+/** Inside a transaction. */
+export function putOwner(database: SqliteDatabase, owner: Owner): void {
+  database
+    .prepare('INSERT OR REPLACE INTO ledger_owner VALUES (?, ?, ?, ?, ?, ?, ?, ?)')
+    .run([...cellsOf(owner), sumOf(owner)])
+}
+
+const ownerDamaged = ({ path }: SqliteDatabase): LedgerError =>
+  damaged(`what ${path} says of the owner of the mailbox is not what was written`)

@@ -2,12 +2,13 @@
  * A ledger's index on disk, thrown away at close: for a destination that keeps the ledger itself, but cannot be asked
  * by unique-id (Kafka's ledger topic). Memory stays bounded whatever the mailbox holds (G10).
  */
-import type { Ledger, LedgerEntry } from './ledger.ts'
+import type { Ledger, LedgerEntry, Tally } from './ledger.ts'
 import {
   LedgerTable,
   type LedgerTableOptions,
   hostTableSql,
   ledgerTableSql,
+  tallyTableSql,
 } from './ledger-table.ts'
 import { SqliteDatabase } from './sqlite-database.ts'
 
@@ -18,16 +19,18 @@ export interface ScratchLedgerOptions extends LedgerTableOptions {
 
 /** `put` and `remove` are atomic only as long as they do not throw: after an error, throw the index away. */
 export interface ScratchLedger extends Ledger {
+  readonly tally: Tally
   put(entries: Iterable<LedgerEntry>): void
   remove(keys: Iterable<string>): void
   putHost(notes: string): void
+  putTally(tally: Tally): void
   /** Deletes the file. May be called again. */
   close(): void
 }
 
 export function openScratchLedger(options: ScratchLedgerOptions): ScratchLedger {
   const database = SqliteDatabase.openScratch(options.directory)
-  database.exec(`${hostTableSql}; ${ledgerTableSql}`)
+  database.exec(`${hostTableSql}; ${tallyTableSql}; ${ledgerTableSql}`)
   const table = new LedgerTable(database, options)
   const each = <T>(items: Iterable<T>, change: (item: T) => void): void =>
     database.transaction(() => {
@@ -37,6 +40,7 @@ export function openScratchLedger(options: ScratchLedgerOptions): ScratchLedger 
     put: (entries) => each(entries, (entry) => table.put(entry)),
     remove: (keys) => each(keys, (key) => table.remove(key)),
     putHost: (notes) => database.transaction(() => table.putHost(notes)),
+    putTally: (tally) => database.transaction(() => table.putTally(tally)),
     byUidl: (uidl) => table.byUidl(uidl),
     get: (key) => table.get(key),
     holds: (entry) => table.holds(entry),
@@ -46,9 +50,21 @@ export function openScratchLedger(options: ScratchLedgerOptions): ScratchLedger 
     get size() {
       return table.size
     },
+    get tally() {
+      return table.tally
+    },
     get host() {
       return table.host
     },
     close: () => database.close(),
+  }
+}
+
+/** In any state; they may be written to meanwhile. */
+export function* entriesOf(index: ScratchLedger): Iterable<LedgerEntry> {
+  yield* index.present()
+  for (const key of index.goneBefore(Number.MAX_SAFE_INTEGER)) {
+    const entry = index.get(key)
+    if (entry !== undefined) yield entry
   }
 }

@@ -78,7 +78,9 @@ export class Admission {
   /** No value of this message is left in the chain: hand it on, or answer for it. */
   #handOn(unit: MessageUnit): void {
     const verdict = unit.verdict
-    if (verdict !== undefined) unit.settle(verdict)
+    const known = verdict?.kind === 'alreadyDelivered' ? this.#known(unit) : undefined
+    if (known !== undefined) this.#options.batcher.add(known)
+    else if (verdict !== undefined) unit.settle(verdict)
     else
       this.#options.batcher.add(unit.values.length === 0 ? this.#kept(unit) : this.#delivered(unit))
   }
@@ -102,6 +104,20 @@ export class Admission {
       tombstones: this.#superseded(message),
       bytes: message.octets,
       settle: (verdict) => unit.settle(verdict),
+    }
+  }
+
+  /** Delivered before; to be written only when there is an entry from a time when it could not be read. */
+  #known(unit: MessageUnit): BatchItem | undefined {
+    const tombstones = this.#superseded(unit.message)
+    const entry = this.#options.ledger.get(unit.message.key)
+    if (tombstones.length === 0 || entry === undefined) return undefined
+    const answer = (verdict: Verdict): Verdict =>
+      verdict.kind === 'delivered' ? { kind: 'alreadyDelivered' } : verdict
+    return {
+      message: { entry, records: [] },
+      ...{ tombstones, bytes: 0 },
+      settle: (verdict) => unit.settle(answer(verdict)),
     }
   }
 

@@ -9,11 +9,13 @@ import type { BatchMessage } from '../sinks/sink.ts'
 import type { Verdict } from './delivery.ts'
 
 export interface BatchItem {
-  /** Undefined when only tombstones are to be written. */
+  /** Undefined when no entry is to be written. */
   readonly message: BatchMessage | undefined
   readonly tombstones: readonly string[]
   /** See Batch. */
   readonly host?: string
+  /** See Batch. */
+  readonly vanished?: number
   /** Raw octets, what the limit counts. */
   readonly bytes: number
   settle(verdict: Verdict): void

@@ -2,7 +2,7 @@
  * What a drain and a watch have in common: the options made sure of, the sink opened once (fence and ledger first), and
  * readings of the mailbox with a receipt each.
  */
-import { mkdir } from 'node:fs/promises'
+import { mkdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
@@ -37,6 +37,13 @@ export interface DrainerOptions extends DrainTuning {
   readonly log?: Logger
   /** Called whenever something has changed; cheap to ignore. */
   readonly onProgress?: (progress: Progress) => void
+  /** A ledger that was lost, is damaged, or is an older copy is made anew from the mail that the destination holds. */
+  readonly rebuildLedger?: boolean
+  /**
+   * Goes on where ledger and destination do not agree: what is not proven to be there is delivered again if the server still
+   * has it, and named in the log if it has not.
+   */
+  readonly acceptMissing?: boolean
   /** Directory for locks and scratch files; `$XDG_STATE_HOME/maildrain` unless given. */
   readonly stateDir?: string
   readonly clock?: Clock
@@ -102,11 +109,14 @@ export class Drainer {
     const { over } = this.stop
     over.throwIfAborted()
     const stateDir = this.#options.stateDir ?? defaultStateDir()
-    await mkdir(stateDir, { recursive: true, mode: 0o700 })
+    // Not awaited: what a simulator runs must not leave its scheduler.
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 })
     try {
       const opened = sink.open({
         ...{ mailbox: source.mailbox, deletion: this.#deletion, stateDir },
         maxMessageBytes: this.#tuning.maxMessageBytes,
+        rebuildLedger: this.#options.rebuildLedger ?? false,
+        acceptMissing: this.#options.acceptMissing ?? false,
         ...{ log: this.log, clock: this.clock, signal: over },
       })
       await this.stop.unlessOver(opened)

@@ -17,10 +17,12 @@ export interface SinkWriterOptions extends Patience {
 
 function batchOf(items: readonly BatchItem[]): Batch {
   const host = items.findLast((item) => item.host !== undefined)?.host
+  const vanished = items.reduce((sum, item) => sum + (item.vanished ?? 0), 0)
   return {
     messages: items.flatMap((item) => (item.message === undefined ? [] : [item.message])),
     tombstones: items.flatMap((item) => item.tombstones),
     ...(host === undefined ? {} : { host }),
+    ...(vanished === 0 ? {} : { vanished }),
   }
 }
 

@@ -158,6 +158,7 @@ export class SourceRun {
       unit: (message, onSettled) => admission.unit(message, onSettled),
       commit: (entries, tombstones = []) => commit(itemsOf(entries, tombstones)),
       remember: (host) => commit([{ message: undefined, tombstones: [], host }]),
+      countVanished: (vanished) => commit([{ message: undefined, tombstones: [], vanished }]),
       confirmOwner: () => this.#confirmOwner(),
       starved: (value) => admission.starved(value),
       ...{ progress, clock, random, log },
@@ -191,7 +192,7 @@ export class SourceRun {
   }
 }
 
-type CommittedItem = Pick<BatchItem, 'message' | 'tombstones' | 'host'>
+type CommittedItem = Pick<BatchItem, 'message' | 'tombstones' | 'host' | 'vanished'>
 
 /** Ledger entries that go with no record. */
 function itemsOf(

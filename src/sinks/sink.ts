@@ -22,6 +22,10 @@ export interface SinkContext {
   readonly deletion: boolean
   /** Raw octets above which a message is not asked for. */
   readonly maxMessageBytes: number
+  /** The ledger is to be made anew from the mail that is there, if it was lost, damaged, or is an older copy. */
+  readonly rebuildLedger?: boolean
+  /** What the ledger knows and the destination does not hold, or the other way round, is to be taken as it is. */
+  readonly acceptMissing?: boolean
   /** Local directory for locks and scratch files; exists, mode 0700. */
   readonly stateDir: string
   readonly log: Logger
@@ -36,6 +40,27 @@ export type PeekContext = Pick<SinkContext, 'mailbox' | 'stateDir' | 'log' | 'cl
 export interface LedgerView {
   readonly ledger: Ledger
   close(): void
+}
+
+/**
+ * A record as a destination holds it. Nothing of it is verified: whoever believes in the bytes compares them with the hash
+ * and the key first.
+ */
+export interface StoredRecord {
+  /** K for a message's first record, `K.1`, `K.2` … for further ones, as the destination has it. */
+  readonly key: string
+  /** Mailbox id. */
+  readonly mailbox: string
+  /** One character a byte (latin1); null where the server has none. */
+  readonly uidl: string | null
+  /** As the record says, lower-case hex. */
+  readonly sha256: string
+  /** Empty where the record cannot be read. */
+  readonly raw: Buffer
+  /** Where it is, as `LedgerEntry.place` says it. */
+  readonly position: string
+  /** What is wrong with the record itself (it cannot be decoded, it contradicts itself); null where nothing is. */
+  readonly damage: string | null
 }
 
 export interface SinkRecord {
@@ -58,6 +83,8 @@ export interface Batch {
   readonly tombstones: readonly string[]
   /** What was observed of the mail server, JSON of some hundred octets: takes the place of `Ledger.host`. May be ignored. */
   readonly host?: string
+  /** Messages that others removed before there was an entry: added to `Tally.vanished` in the same commit. */
+  readonly vanished?: number
 }
 
 export interface WriteOptions {
@@ -76,6 +103,10 @@ export interface WriteOptions {
  *   outage. Never called while a `write` is in flight.
  * - `peek` looks at the ledger of a sink that is not open and is not going to be: it takes no fence, waits for nobody, makes
  *   and changes nothing. Null where there is no ledger yet.
+ * - `readBack` reads every committed record of the mailbox from a sink that is not open and is not going to be, in the order
+ *   in which they lie there, a record that is there twice twice: no fence, nothing changed, memory bounded by some records.
+ *   A record that cannot be decoded is given with its `damage`; nothing is given where there is no destination yet. Rejects
+ *   when the destination cannot be read to its end.
  * - `close` releases everything, flushes nothing that was not acknowledged, and may be called in any state.
  */
 export interface Sink {
@@ -97,4 +128,5 @@ export interface Sink {
   close(): Promise<void>
   healthcheck?(): Promise<void>
   peek?(context: PeekContext): Promise<LedgerView | null>
+  readBack?(context: PeekContext): AsyncIterable<StoredRecord>
 }

@@ -40,6 +40,8 @@ export interface SourceContext {
   commit(entries: readonly LedgerEntry[], tombstones?: readonly string[]): Promise<void>
   /** Commits what was observed of the mail server, for later runs (`Batch.host`). */
   remember(host: string): Promise<void>
+  /** Commits that so many messages were removed by others before they had a ledger entry (`Batch.vanished`). */
+  countVanished(messages: number): Promise<void>
   /**
    * Asks the destination whether this drain still owns the mailbox there: to be asked in each session before the first
    * DELE, for whoever was suspended does not know what happened meanwhile (G11). An outage is waited out, so the session

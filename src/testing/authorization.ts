@@ -46,8 +46,8 @@ export function accountOf({ options }: Pop3Core): ServerAccount {
 const latin1 = (text: string): string => Buffer.from(text, 'utf8').toString('latin1')
 
 /** The timestamp of a greeting, other in each session (RFC 1939 section 7). */
-export const apopTimestamp = (session: number): string =>
-  `<${session}.${Date.now()}@server.example>`
+export const apopTimestamp = (session: number, now: number): string =>
+  `<${session}.${now}@server.example>`
 
 /** Is the argument of APOP the name and the digest of the account? */
 export function checkApop(core: Pop3Core, timestamp: string, argument: string): boolean {
@@ -68,7 +68,7 @@ export function refusal(core: Pop3Core, session: number, known: boolean): string
   if (!known) return code(core, 'AUTH', 'Authentication failed.')
   if (switches.takeTurn('inUse', session) || (lockMailbox === true && core.open.size > 0))
     return code(core, 'IN-USE', 'Mailbox is locked by another POP3 session.')
-  if (performance.now() - core.lastLoginAt < (loginDelay ?? 0) * 1000)
+  if (core.clock.monotonic() - core.lastLoginAt < (loginDelay ?? 0) * 1000)
     return code(core, 'LOGIN-DELAY', 'Minimum time between logins has not passed.')
   return undefined
 }

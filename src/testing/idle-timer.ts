@@ -1,33 +1,42 @@
+import type { Clock, Timer } from '../clock.ts'
 import type { Switches } from './behaviour/switches.ts'
 
 /** The autologout timer of a session (RFC 1939 section 3). */
 export class IdleTimer {
-  readonly #switches: Switches
+  readonly #server: { readonly switches: Switches; readonly clock: Clock }
   readonly #session: { readonly isBusy: () => boolean; readonly expired: () => void }
-  #timer: NodeJS.Timeout | undefined
+  /** Monotonic, milliseconds. */
+  #since = 0
+  #timer: Timer | undefined
 
   /** @param session `isBusy`: a reply is on its way, or is being delayed, so this is no idleness */
   constructor(
-    switches: Switches,
+    server: { readonly switches: Switches; readonly clock: Clock },
     session: { readonly isBusy: () => boolean; readonly expired: () => void },
   ) {
-    this.#switches = switches
+    this.#server = server
     this.#session = session
   }
 
+  /** Called for every chunk that comes: one timer is set anew only when it has fired. */
   reset(): void {
-    if (this.#timer !== undefined) {
-      this.#timer.refresh()
-      return
-    }
-    this.#timer = setTimeout(() => {
-      if (this.#session.isBusy()) this.#timer?.refresh()
-      else this.#session.expired()
-    }, this.#switches.idleTimeoutMs)
-    this.#timer.unref()
+    this.#since = this.#server.clock.monotonic()
+    this.#timer ??= this.#wait(this.#server.switches.idleTimeoutMs)
   }
 
   stop(): void {
-    clearTimeout(this.#timer)
+    this.#timer?.cancel()
+  }
+
+  #wait(ms: number): Timer {
+    return this.#server.clock.timer(ms, () => this.#look(), true)
+  }
+
+  #look(): void {
+    const { clock, switches } = this.#server
+    if (this.#session.isBusy()) this.#since = clock.monotonic()
+    const left = this.#since + switches.idleTimeoutMs - clock.monotonic()
+    if (left > 0) this.#timer = this.#wait(left)
+    else this.#session.expired()
   }
 }

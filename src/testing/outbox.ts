@@ -3,6 +3,8 @@
  * that is to be cut, and whoever fills it waits in `settle` while the client does not read.
  */
 import type { Socket } from 'node:net'
+import type { Clock } from '../clock.ts'
+import { pause } from './pause.ts'
 
 const CHUNK_OCTETS = 64 * 1024
 /** Larger pieces are sent as they are, smaller ones are copied together: a write costs more than 8 KB of memcpy. */
@@ -14,6 +16,7 @@ const TRICKLE_MS = 10
 
 export class Outbox {
   #socket: Socket
+  readonly #clock: Clock
   #chunk = Buffer.allocUnsafe(CHUNK_OCTETS)
   #start = 0
   #used = 0
@@ -23,8 +26,9 @@ export class Outbox {
   #flushes = 0
 
   /** @param limit octets after which nothing more is sent */
-  constructor(socket: Socket, limit = Infinity) {
+  constructor(socket: Socket, clock: Clock, limit = Infinity) {
     this.#socket = socket
+    this.#clock = clock
     this.#left = limit
   }
 
@@ -128,9 +132,11 @@ export class Outbox {
     if (!socket.writableNeedDrain || socket.destroyed) return
     await new Promise<void>((resolve) => {
       const timer =
-        patienceMs === Infinity ? undefined : setTimeout(() => socket.destroy(), patienceMs)
+        patienceMs === Infinity
+          ? undefined
+          : this.#clock.timer(patienceMs, () => void socket.destroy())
       const done = () => {
-        clearTimeout(timer)
+        timer?.cancel()
         socket.off('drain', done).off('close', done)
         resolve()
       }
@@ -141,12 +147,12 @@ export class Outbox {
   /** Sends what waits at so many octets a second; resolves when it has left, or when the connection has ended. */
   async trickle(octetsPerSecond: number): Promise<void> {
     const all = Buffer.concat(this.#take())
-    const begun = performance.now()
+    const begun = this.#clock.monotonic()
     for (let sent = 0; sent < all.length && !this.#socket.destroyed;) {
-      const due = Math.ceil(((performance.now() - begun) / 1000) * octetsPerSecond) + 1
+      const due = Math.ceil(((this.#clock.monotonic() - begun) / 1000) * octetsPerSecond) + 1
       if (due > sent) this.#socket.write(all.subarray(sent, due))
       sent = Math.max(sent, due)
-      await new Promise((resolve) => setTimeout(resolve, TRICKLE_MS))
+      await pause(this.#clock, TRICKLE_MS)
     }
   }
 

@@ -3,6 +3,7 @@
  * of PASS or AUTH, and none of a command that the server does not know, is ever kept or passed on.
  */
 import type { TlsOptions } from 'node:tls'
+import { type Clock, systemClock } from '../clock.ts'
 import type { Behaviour } from './behaviour/behaviour.ts'
 import { Switches } from './behaviour/switches.ts'
 import type { Mailbox, MailboxMessage } from './mailbox.ts'
@@ -58,7 +59,7 @@ export interface Pop3Event {
   readonly argument: string
   /** The message that an `expunge` or a `hide` is about; null for other kinds. */
   readonly index: number | null
-  /** Milliseconds, monotonic (performance.now). */
+  /** Milliseconds, monotonic. */
   readonly at: number
 }
 
@@ -88,6 +89,8 @@ export interface Pop3ServerOptions {
   readonly behaviour?: Behaviour
   /** The latest commands that `log` holds, and the latest removals that `deletions` holds; default 100,000 of each. */
   readonly logLimit?: number
+  /** Time of delays and timeouts; the machine's unless given. */
+  readonly clock?: Clock
   /** Called at once, in order; what it throws goes to the caller of nobody: let it not throw. */
   readonly onEvent?: (event: Pop3Event) => void
 }
@@ -113,6 +116,7 @@ export class Pop3Core {
   readonly capabilities: Pop3ServerCapabilities
   readonly maildrop: Maildrop
   readonly switches: Switches
+  readonly clock: Clock
   /** Sessions in TRANSACTION. */
   readonly open = new Set<number>()
   logins = 0
@@ -128,6 +132,7 @@ export class Pop3Core {
     this.capabilities = options.capabilities ?? {}
     this.maildrop = new Maildrop(options.mailbox)
     this.switches = new Switches(options.behaviour ?? {})
+    this.clock = options.clock ?? systemClock
   }
 
   get #logLimit(): number {
@@ -139,7 +144,7 @@ export class Pop3Core {
   }
 
   command(session: number, verb: string, argument: string): void {
-    const at = performance.now()
+    const at = this.clock.monotonic()
     this.#log.push({ session, verb, argument, at })
     if (this.#log.length > 2 * this.#logLimit) this.#log = this.log.slice()
     this.options.onEvent?.({ kind: 'command', session, verb, argument, index: null, at })
@@ -148,7 +153,7 @@ export class Pop3Core {
   tell(kind: Pop3Event['kind'], session: number, index: number | null = null): void {
     this.options.onEvent?.({
       ...{ kind, session, verb: '', argument: '', index },
-      at: performance.now(),
+      at: this.clock.monotonic(),
     })
   }
 

@@ -8,6 +8,7 @@ import { CommandLoop } from './command-loop.ts'
 import { IdleTimer } from './idle-timer.ts'
 import { KNOWN_VERBS, type Pop3Core, speakable } from './pop3-core.ts'
 import { type ServerExchange, type ServerStep, beginSasl } from './sasl.ts'
+import { pause } from './pause.ts'
 import type { Reply } from './session-state.ts'
 import { Transaction } from './transaction.ts'
 import { Wire } from './wire.ts'
@@ -48,7 +49,7 @@ export class Pop3Session {
       handle: (line) => this.#handle(line),
       end: (line) => this.#end(line),
     })
-    this.#idle = new IdleTimer(core.switches, {
+    this.#idle = new IdleTimer(core, {
       isBusy: () => this.#loop.running,
       expired: () => this.#timeOut(),
     })
@@ -75,7 +76,8 @@ export class Pop3Session {
     this.#loop.running = true
     await this.#delay('')
     if (text !== null) {
-      if (this.#core.capabilities.apop === true) this.#timestamp = apopTimestamp(this.number)
+      if (this.#core.capabilities.apop === true)
+        this.#timestamp = apopTimestamp(this.number, this.#core.clock.now())
       const line = text ?? ['+OK POP3 server ready.', this.#timestamp].filter(Boolean).join(' ')
       this.#wire.status(/^(\+OK|-ERR)/.test(line) ? line : `+OK ${line}`)
       if (this.#wire.due) await this.#wire.pause()
@@ -151,7 +153,7 @@ export class Pop3Session {
     const { delayMs } = this.#core.switches.now
     const ms = typeof delayMs === 'function' ? delayMs(verb, this.number) : (delayMs ?? 0)
     this.#wire.out.flush()
-    if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms).unref())
+    if (ms > 0) await pause(this.#core.clock, ms)
   }
 
   #override(verb: string, reply: Buffer | string): Reply {
@@ -250,7 +252,7 @@ export class Pop3Session {
     const refused = refusal(this.#core, this.number, known)
     if (refused !== undefined) return `-ERR ${refused}`
     this.#core.logins += 1
-    this.#core.lastLoginAt = performance.now()
+    this.#core.lastLoginAt = this.#core.clock.monotonic()
     this.#core.open.add(this.number)
     this.#state = 'TRANSACTION'
     this.#transaction = new Transaction(

@@ -112,7 +112,7 @@ export class Transaction {
     )
     const { updateDelayMs } = switches.now
     if (updateDelayMs === undefined) this.#remove(removed)
-    else setTimeout(() => this.#remove(removed), updateDelayMs).unref()
+    else core.clock.timer(updateDelayMs, () => this.#remove(removed), true)
     return error === undefined
       ? '+OK Bye, messages deleted.'
       : '-ERR [SYS/TEMP] Some deleted messages were not removed.'

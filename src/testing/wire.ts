@@ -3,6 +3,7 @@
  * replies that mix, never come or never end.
  */
 import type { Socket } from 'node:net'
+import { pause } from './pause.ts'
 import { Outbox } from './outbox.ts'
 import type { Pop3Core } from './pop3-core.ts'
 
@@ -29,7 +30,7 @@ export class Wire {
     this.#session = session
     this.#socket = socket
     this.#hasMore = hasMore
-    this.out = new Outbox(socket, switches.of(switches.now.dropAfterOctets, session))
+    this.out = new Outbox(socket, core.clock, switches.of(switches.now.dropAfterOctets, session))
   }
 
   /** Goes on on another socket: the same connection under TLS. Call only after `out.flushed`. */
@@ -102,7 +103,7 @@ export class Wire {
       for (; lines.length < ENDLESS_CHUNK; i += 1) lines += `${line(i)}\r\n`
       this.text(lines)
       await this.pause()
-      await new Promise((resolve) => setImmediate(resolve))
+      await pause(this.#core.clock, 0)
     }
     return null
   }

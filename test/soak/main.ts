@@ -13,6 +13,7 @@ import { type KillRound, killRound } from '../support/kill-round.ts'
 import { fuzzPop3 } from './fuzz-pop3.ts'
 import { powerCuts } from './power-cuts.ts'
 import { sessionsSoak } from './sessions.ts'
+import { simulationSoak } from './simulation.ts'
 import { type Soak, soaks } from './soaks.ts'
 
 interface State {
@@ -122,11 +123,14 @@ const [name = ''] = positionals
 const soak = soaks.get(name)
 if (name === 'fuzz-pop3') {
   if (!(await fuzzPop3(root, Number(values.minutes), say))) process.exitCode = 1
+} else if (name === 'simulation') {
+  if (!(await simulationSoak(root, Number(values.minutes), say))) process.exitCode = 1
 } else if (name === 'sessions') {
   if (!(await sessionsSoak(root, Number(values.minutes), say))) process.exitCode = 1
 } else if (name === 'power-cuts') {
   if (!(await powerCuts(root, Number(values.minutes), say))) process.exitCode = 1
 } else if (soak === undefined) {
-  say(`name one of: ${[...soaks.keys(), 'fuzz-pop3', 'sessions', 'power-cuts'].join(', ')}`)
+  const others = ['fuzz-pop3', 'sessions', 'simulation', 'power-cuts']
+  say(`name one of: ${[...soaks.keys(), ...others].join(', ')}`)
   process.exitCode = 2
 } else if (!(await run(name, soak, Number(values.minutes)))) process.exitCode = 1

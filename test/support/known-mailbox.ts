@@ -1,5 +1,5 @@
-/** Small messages that differ in what servers and clients stumble over. */
-import type { Mailbox, MailboxMessage } from '../../src/testing/index.ts'
+/** A mailbox whose every message is known: small ones, with bodies that break things. */
+import type { Mailbox, MailboxMessage } from '../../src/testing/mailbox.ts'
 
 /** Bodies that servers and clients have stumbled over. */
 const BODIES = [

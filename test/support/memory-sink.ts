@@ -3,8 +3,10 @@ import {
   type Ledger,
   type LedgerEntry,
   type Standing,
+  type Tally,
   saysDurable,
 } from '../../src/ledger/ledger.ts'
+import { TallyCount, supersededBy, tallyOf, unfetchedAmong } from '../../src/ledger/tally.ts'
 import type { Batch, Durability, Sink, SinkRecord } from '../../src/sinks/sink.ts'
 
 /** By key, and found by unique-id without a search: 30,000 messages took 43 s with one. */
@@ -39,6 +41,7 @@ export class MemoryLedger implements Ledger {
   /** Entries that the destination no longer holds. */
   readonly lost = new Set<string>()
   host: string | null = null
+  tally: Tally = tallyOf(0)
 
   byUidl(uidl: string): readonly LedgerEntry[] {
     return this.entries.byUidl(uidl)
@@ -92,6 +95,7 @@ export class MemorySink implements Sink {
   readonly maxInFlight = 1
   readonly ledger = new MemoryLedger()
   readonly records: SinkRecord[] = []
+  readonly #keys = new Set<string>()
   readonly batches: Batch[] = []
   readonly journal: Journal
   opened = 0
@@ -117,17 +121,27 @@ export class MemorySink implements Sink {
     await this.beforeWrite(batch)
     const failures = new Map<number, MaildrainError>()
     this.batches.push(batch)
+    const count = new TallyCount(this.ledger.tally, (key) => this.ledger.get(key))
+    const written: LedgerEntry[] = []
     for (const [index, { entry, records }] of batch.messages.entries()) {
       const failure = records.length > 0 ? this.reject(entry.key) : undefined
       if (failure) {
         failures.set(index, failure)
         continue
       }
+      count.put(entry.key, () => this.#keys.has(entry.key))
+      written.push(entry)
       this.records.push(...records)
+      for (const { key } of records) this.#keys.add(key)
       this.ledger.entries.set(entry.key, { ...entry, place: `0:${this.records.length}` })
       this.journal.push(`commit ${entry.state} ${entry.uidl ?? '-'}`)
     }
-    for (const key of batch.tombstones) this.ledger.entries.delete(key)
+    const unfetched = unfetchedAmong(batch.tombstones)
+    const superseded = new Set(written.flatMap((entry) => supersededBy(entry, unfetched)))
+    for (const key of batch.tombstones)
+      if (count.forget(key, superseded.has(key))) this.ledger.entries.delete(key)
+    count.vanish(batch.vanished ?? 0)
+    this.ledger.tally = count.tally
     this.ledger.host = batch.host ?? this.ledger.host
     await this.afterWrite(batch)
     if (failures.size > 0) throw new BatchError(failures)

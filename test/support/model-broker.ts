@@ -86,6 +86,13 @@ export class ModelBroker implements KafkaClient {
     )
   }
 
+  ends(topic: string): Promise<ReadonlyMap<number, bigint>> {
+    const { partitions } = this.#topic(topic)
+    return Promise.resolve(
+      new Map(partitions.map((slots, partition) => [partition, BigInt(slots.length)])),
+    )
+  }
+
   async read({ topic, partition, from, to, onRecords, signal }: ReadOptions): Promise<bigint> {
     await this.beforeRead()
     for (let position = from; ;) {

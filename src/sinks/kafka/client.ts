@@ -75,6 +75,8 @@ export interface KafkaClient {
   /** Does nothing when the topic exists by now. */
   createTopic(specification: TopicSpecification): Promise<void>
   offsets(topic: string): Promise<readonly PartitionOffsets[]>
+  /** Behind the last record of each partition, whatever becomes of its transaction. */
+  ends(topic: string): Promise<ReadonlyMap<number, bigint>>
   /** Reads committed records on a connection of its own. Resolves with the offset at which a later read goes on. */
   read(options: ReadOptions): Promise<bigint>
   /** Fences every older owner of the id: their open transaction is over, and they commit nothing more. */

@@ -3,10 +3,12 @@
  * when its commit had been asked for, nobody knows: then the ledger is read, and says (kafkajs sends EndTxn once and never
  * again). Nothing is ever sent twice on a guess.
  */
+import { randomUUID } from 'node:crypto'
 import type { Clock } from '../../clock.ts'
 import { MaildrainError, SinkError } from '../../errors.ts'
-import { type LedgerEntry, saysDurable } from '../../ledger/ledger.ts'
+import { type LedgerEntry, type Tally, saysDurable } from '../../ledger/ledger.ts'
 import type { ScratchLedger } from '../../ledger/scratch-ledger.ts'
+import { TallyCount } from '../../ledger/tally.ts'
 import type { Logger } from '../../logger.ts'
 import type { ProducerRecord, Transaction } from './client.ts'
 import { withDeadline } from '../../deadline.ts'
@@ -14,8 +16,8 @@ import { isEpochLost, isTooLarge, kafkaFailure } from './kafka-error.ts'
 import type { LedgerOwner } from './ledger-owner.ts'
 import type { LedgerRecords } from './ledger-topic.ts'
 import { type Pace } from './pace.ts'
-import { writePlace } from './place.ts'
-import type { BatchMessage } from '../sink.ts'
+import { readPlace, writePlace } from './place.ts'
+import type { Batch, BatchMessage } from '../sink.ts'
 import { sendsOf } from './records.ts'
 
 /** Of the transaction timeout: what is not committed by then is given up before the broker does. */
@@ -30,8 +32,10 @@ export interface Prepared {
 /** What one transaction makes durable, whole or not at all. */
 export interface Group {
   readonly messages: readonly Prepared[]
-  readonly tombstones: readonly string[]
-  readonly host?: string | undefined
+  /** Keys to forget because these messages are written. */
+  readonly superseded: readonly string[]
+  /** The batch that it ends: with it goes what concerns no single message. */
+  readonly ends?: Batch
   readonly bytes: number
 }
 
@@ -52,10 +56,21 @@ export interface CommitterOptions {
   readonly signal: AbortSignal
 }
 
+interface Changes {
+  /** With their places. */
+  readonly entries: readonly LedgerEntry[]
+  readonly tombstones: readonly string[]
+  readonly tally: Tally
+  /** See `LedgerOwner.ends`. */
+  readonly ends: ReadonlyMap<number, bigint>
+}
+
 interface Attempt {
+  /** Its name in the ledger. */
+  readonly name: string
   readonly group: Group
-  /** With their places; null until the data has been sent. */
-  entries: readonly LedgerEntry[] | null
+  /** What it makes of the ledger; null until the data has been sent. */
+  changes: Changes | null
   /** The commit has been asked for. */
   asked: boolean
   /** Offset behind its last record in the ledger, by the produce replies. */
@@ -69,6 +84,7 @@ export class Committer {
   readonly #options: CommitterOptions
   /** A transaction whose outcome is not known. */
   #doubtful: Attempt | undefined
+  readonly #finished = new WeakSet<Batch>()
 
   constructor(options: CommitterOptions) {
     this.#options = options
@@ -81,7 +97,13 @@ export class Committer {
    */
   async commit(group: Group): Promise<void> {
     const { clock, pace, owner } = this.#options
-    const attempt: Attempt = { group, entries: null, asked: false, ledgerEnd: 0n }
+    const attempt: Attempt = {
+      name: randomUUID(),
+      group,
+      changes: null,
+      asked: false,
+      ledgerEnd: 0n,
+    }
     const started = clock.monotonic()
     try {
       await this.#watched(attempt)
@@ -125,6 +147,11 @@ export class Committer {
     return true
   }
 
+  /** Was the last group of this batch committed? Then it is durable as a whole, as far as it could be written. */
+  isFinished(batch: Batch): boolean {
+    return this.#finished.has(batch)
+  }
+
   /**
    * Is there nothing left to write? A batch that failed in part is given again as a whole, and what it holds may have been
    * delivered by another owner while we had lost the mailbox. A record whose key the ledger holds is never written again.
@@ -152,7 +179,7 @@ export class Committer {
 
   async #transact(attempt: Attempt, ended: AbortSignal): Promise<void> {
     const { owner, ledgerTopic, records } = this.#options
-    const { messages, tombstones, host } = attempt.group
+    const { messages, ends } = attempt.group
     const transaction = await owner.producer?.begin()
     if (transaction === undefined)
       throw new MaildrainError('MAILDRAIN_INTERNAL', 'a batch was written without a producer')
@@ -161,10 +188,12 @@ export class Committer {
       const place = data[0] && places.get(data[0])
       return place === undefined ? entry : { ...entry, place }
     })
+    const changes = this.#changes(attempt.group, entries, places.values())
     const ledger = [
       ...entries.map((entry) => records.entry(entry)),
-      ...tombstones.map((key) => records.tombstone(key)),
-      ...(host === undefined ? [] : [records.host(host)]),
+      ...changes.tombstones.map((key) => records.tombstone(key)),
+      ...(ends?.host === undefined ? [] : [records.host(ends.host)]),
+      records.tally({ ...changes.tally, commit: attempt.name, ends: namedEnds(changes.ends) }),
     ]
     for (const send of sendsOf(ledger, LEDGER_SEND_BYTES)) {
       ended.throwIfAborted()
@@ -173,9 +202,23 @@ export class Committer {
     }
     // Whoever was late must not commit behind the back of the one who reads the ledger now.
     ended.throwIfAborted()
-    attempt.entries = entries
+    attempt.changes = changes
     attempt.asked = true
     await transaction.commit()
+  }
+
+  #changes(
+    { superseded, ends }: Group,
+    entries: readonly LedgerEntry[],
+    places: Iterable<string>,
+  ): Changes {
+    const { index, owner } = this.#options
+    const count = new TallyCount(index.tally, (key) => index.get(key))
+    for (const { key } of entries) count.put(key)
+    const tombstones = superseded.filter((key) => count.forget(key, true))
+    for (const key of ends?.tombstones ?? []) if (count.forget(key, false)) tombstones.push(key)
+    count.vanish(ends?.vanished ?? 0)
+    return { entries, tombstones, tally: count.tally, ends: endsAfter(owner.ends, places) }
   }
 
   async #sendData(
@@ -204,24 +247,24 @@ export class Committer {
     return places
   }
 
-  /** Its commit was asked for, and each of its ledger records is the last of its key: they stand together or not at all. */
-  #isInLedger({ asked, entries, group }: Attempt): boolean {
-    if (!asked || entries === null) return false
-    const { index } = this.#options
-    const same = (entry: LedgerEntry): boolean => {
-      const found = index.get(entry.key)
-      return found?.place === entry.place && found.state === entry.state && found.at === entry.at
-    }
-    return entries.every(same) && group.tombstones.every((key) => index.get(key) === undefined)
+  /** Its commit was asked for, and its name is the last in the ledger: what is in a transaction stands together or not at all. */
+  #isInLedger({ asked, changes, name }: Attempt): boolean {
+    if (!asked || changes === null) return false
+    return this.#options.owner.lastCommit === name
   }
 
   /** The index is only a copy; when it cannot follow, the run is over, and the next one reads the ledger. */
-  #apply({ entries, group }: Attempt): void {
+  #apply({ changes, group: { ends } }: Attempt): void {
     const { index } = this.#options
     try {
-      index.put(entries ?? [])
-      index.remove(group.tombstones)
-      if (group.host !== undefined) index.putHost(group.host)
+      index.put(changes?.entries ?? [])
+      index.remove(changes?.tombstones ?? [])
+      if (changes !== null) {
+        index.putTally(changes.tally)
+        this.#options.owner.ends = changes.ends
+      }
+      if (ends?.host !== undefined) index.putHost(ends.host)
+      if (ends !== undefined) this.#finished.add(ends)
     } catch (error) {
       throw new SinkError(
         'MAILDRAIN_SINK_IO_FAILED',
@@ -231,6 +274,22 @@ export class Committer {
     }
   }
 }
+
+function endsAfter(
+  before: ReadonlyMap<number, bigint>,
+  places: Iterable<string>,
+): ReadonlyMap<number, bigint> {
+  const ends = new Map(before)
+  for (const text of places) {
+    const place = readPlace(text)
+    if (place !== null && place.offset >= (ends.get(place.partition) ?? 0n))
+      ends.set(place.partition, place.offset + 1n)
+  }
+  return ends
+}
+
+const namedEnds = (ends: ReadonlyMap<number, bigint>): Record<string, string> =>
+  Object.fromEntries([...ends].map(([partition, offset]) => [partition, String(offset)]))
 
 class LateError extends SinkError {}
 

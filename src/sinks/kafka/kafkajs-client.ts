@@ -22,7 +22,7 @@ import type {
   TransactionalProducer,
 } from './client.ts'
 import { kafkaFailure } from './kafka-error.ts'
-import { readPartition } from './kafkajs-reader.ts'
+import { endOffsets, readPartition } from './kafkajs-reader.ts'
 import type { ResolvedKafkaSinkOptions } from './options.ts'
 
 // CommonJS, of which Node finds no names: a named import compiles and fails when it runs.
@@ -133,6 +133,14 @@ export class KafkajsClient implements KafkaClient {
         stable: BigInt(high),
       }))
     })
+  }
+
+  async ends(topic: string): Promise<ReadonlyMap<number, bigint>> {
+    try {
+      return await endOffsets(this.#kafka, topic)
+    } catch (error) {
+      throw kafkaFailure(error, `ask for the ends of topic ${topic}`)
+    }
   }
 
   async read(options: ReadOptions): Promise<bigint> {

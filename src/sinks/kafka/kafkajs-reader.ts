@@ -16,6 +16,7 @@ const EMPTY_FETCHES = 3
 /** How long a broker that has nothing holds a fetch back. */
 const FETCH_WAIT_MS = 100
 const FETCH_BYTES = 8 * 1024 * 1024
+const READ_UNCOMMITTED = 0
 const READ_COMMITTED = 1
 
 interface FetchedPartition {
@@ -35,14 +36,15 @@ interface Cluster {
   disconnect(): Promise<void>
   addTargetTopic(topic: string): Promise<void>
   findLeaderForPartitions(topic: string, partitions: number[]): Readonly<Record<string, number[]>>
+  findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number }[]
   findBroker(node: { nodeId: string }): Promise<Leader>
   fetchTopicsOffset(
     topics: { topic: string; partitions: { partition: number }[]; fromBeginning: boolean }[],
-  ): Promise<{ readonly partitions: { readonly offset: string }[] }[]>
+  ): Promise<{ readonly partitions: { readonly partition: number; readonly offset: string }[] }[]>
 }
 
 /** Its settings (TLS, SASL, sockets, retries) are those of `kafka`. */
-function clusterOf(kafka: Kafka): Cluster {
+function clusterOf(kafka: Kafka, isolationLevel = READ_COMMITTED): Cluster {
   const symbol = Object.getOwnPropertySymbols(kafka).find(
     ({ description }) => description === 'private:Kafka:createCluster',
   )
@@ -53,7 +55,27 @@ function clusterOf(kafka: Kafka): Cluster {
       'this version of kafkajs cannot be asked for single partitions; install kafkajs 2.2.4',
     )
   const settings = { metadataMaxAge: 60_000, allowAutoTopicCreation: false }
-  return create({ ...settings, isolationLevel: READ_COMMITTED })
+  return create({ ...settings, isolationLevel })
+}
+
+/** Behind the last record of each partition, committed or not: kafkajs itself asks for the stable offset only. */
+export async function endOffsets(
+  kafka: Kafka,
+  topic: string,
+): Promise<ReadonlyMap<number, bigint>> {
+  const cluster = clusterOf(kafka, READ_UNCOMMITTED)
+  try {
+    await cluster.connect()
+    await cluster.addTargetTopic(topic)
+    const partitions = cluster
+      .findTopicPartitionMetadata(topic)
+      .map(({ partitionId }) => ({ partition: partitionId }))
+    const [answer] = await cluster.fetchTopicsOffset([{ topic, partitions, fromBeginning: false }])
+    const offsets = answer?.partitions ?? []
+    return new Map(offsets.map(({ partition, offset }) => [partition, BigInt(offset)]))
+  } finally {
+    await cluster.disconnect().catch(() => undefined)
+  }
 }
 
 export async function readPartition(kafka: Kafka, options: ReadOptions): Promise<bigint> {

@@ -7,7 +7,7 @@ import { hostname } from 'node:os'
 import type { Clock } from '../../clock.ts'
 import { LedgerError, MaildrainError, SinkError } from '../../errors.ts'
 import { type LedgerEntry, saysDurable } from '../../ledger/ledger.ts'
-import type { ScratchLedger } from '../../ledger/scratch-ledger.ts'
+import { type ScratchLedger, entriesOf } from '../../ledger/scratch-ledger.ts'
 import type {
   ConsumedRecord,
   KafkaClient,
@@ -16,7 +16,7 @@ import type {
 } from './client.ts'
 import { withDeadline } from '../../deadline.ts'
 import { kafkaFailure } from './kafka-error.ts'
-import { foldRecords } from './ledger-index.ts'
+import { LedgerReading } from './ledger-reading.ts'
 import {
   LEDGER_FORMAT,
   type LedgerChange,
@@ -24,7 +24,7 @@ import {
   type Meta,
   type Owner,
 } from './ledger-topic.ts'
-import { readPlace } from './place.ts'
+import { type Place, readPlace } from './place.ts'
 
 export interface LedgerOwnerOptions {
   readonly client: KafkaClient
@@ -37,6 +37,8 @@ export interface LedgerOwnerOptions {
   readonly clusterId: string
   readonly transactionalId: string
   readonly transactionTimeoutMs: number
+  /** What cannot be believed is going to be made anew. */
+  readonly repairs: boolean
   readonly clock: Clock
   readonly signal: AbortSignal
 }
@@ -48,10 +50,15 @@ export interface Witness {
   readonly sha256: string | null
 }
 
+const FORGET_CHUNK = 1000
+
 export class LedgerOwner {
   readonly #options: LedgerOwnerOptions
   readonly #nonces = new Set<string>()
   readonly #witnesses = new Map<number, Witness>()
+  /** Partition by key. */
+  readonly #witnessing = new Map<string, number>()
+  #dismissed = false
   #producer: TransactionalProducer | undefined
   /** Where reading goes on. */
   #position = 0n
@@ -59,14 +66,35 @@ export class LedgerOwner {
   /** A word of ours was read in the ledger: whoever speaks after it has taken over. */
   #spoken = false
   #replacedBy: Owner | undefined
-  #meta: Meta | undefined
+  readonly #reading: LedgerReading
+  #ends = new Map<number, bigint>()
 
   constructor(options: LedgerOwnerOptions) {
     this.#options = options
+    this.#reading = new LedgerReading(options)
+  }
+
+  /** What was read of the ledger; what this owner has written since is not in it. */
+  get reading(): LedgerReading {
+    return this.#reading
+  }
+
+  /** By partition of the data topic: below this offset the ledger knows, or knew, all mail of this mailbox. */
+  get ends(): ReadonlyMap<number, bigint> {
+    return this.#ends
+  }
+
+  set ends(ends: ReadonlyMap<number, bigint>) {
+    this.#ends = new Map(ends)
   }
 
   get witnesses(): ReadonlyMap<number, Witness> {
     return this.#witnesses
+  }
+
+  /** Name of the last transaction that was read in the ledger, or undefined when none was. */
+  get lastCommit(): string | undefined {
+    return this.#reading.tally?.commit
   }
 
   /** Undefined after `drop`, until the next `takeOver`. */
@@ -137,6 +165,8 @@ export class LedgerOwner {
       }),
     )
     this.#owned = true
+    if (!this.#options.repairs) this.#reading.assertSound()
+    this.#callWitnesses()
     // Another newcomer may have spoken behind us while we were reading.
     if (this.#replacedBy !== undefined) {
       this.drop()
@@ -155,6 +185,15 @@ export class LedgerOwner {
     }
   }
 
+  /** Forgets entries that could not be read. */
+  async forget(keys: readonly string[]): Promise<void> {
+    const { records } = this.#options
+    for (let i = 0; i < keys.length; i += FORGET_CHUNK) {
+      const chunk = keys.slice(i, i + FORGET_CHUNK).map((key) => records.tombstone(key))
+      await this.#deadline('forget what cannot be read', () => this.#commit(chunk))
+    }
+  }
+
   async close(): Promise<void> {
     await this.#producer?.close()
     this.#producer = undefined
@@ -169,8 +208,7 @@ export class LedgerOwner {
 
   /** Folds records into the index, in order; true would end the reading. */
   #fold(records: readonly ConsumedRecord[]): boolean {
-    const { index, records: codec } = this.#options
-    foldRecords(records, { index, codec }, (change) => this.#about(change))
+    this.#reading.fold(records, (change) => this.#about(change))
     const last = records.at(-1)
     if (last !== undefined) this.#position = last.offset + 1n
     return false
@@ -179,8 +217,9 @@ export class LedgerOwner {
   /** What a record says beside what goes into the index: whose the ledger is, and what the topic must hold. */
   #about(change: LedgerChange): void {
     if (change.kind === 'entry') this.#witness(change.entry)
+    if (change.kind === 'tombstone') this.#dismiss(change.key, null)
     if (change.kind === 'owner') this.#sawOwner(change.owner)
-    if (change.kind === 'meta') this.#meta = change.meta
+    if (change.kind === 'tally') this.#ends = endsOf(change.tally.ends)
   }
 
   #sawOwner(owner: Owner): void {
@@ -192,23 +231,48 @@ export class LedgerOwner {
 
   #witness(entry: LedgerEntry): void {
     const place = saysDurable(entry) ? readPlace(entry.place) : null
+    this.#dismiss(entry.key, place)
     if (place === null) return
     const { partition, offset } = place
     const highest = this.#witnesses.get(partition)
-    if (highest === undefined || offset > highest.offset)
-      this.#witnesses.set(partition, { offset, key: entry.key, sha256: entry.sha256 })
+    if (highest !== undefined && offset < highest.offset) return
+    if (highest !== undefined) this.#witnessing.delete(highest.key)
+    this.#witnesses.set(partition, { offset, key: entry.key, sha256: entry.sha256 })
+    this.#witnessing.set(entry.key, partition)
+  }
+
+  /** A witness that is somewhere else now, or forgotten: another entry has the highest offset, perhaps. */
+  #dismiss(key: string, place: Place | null): void {
+    const partition = this.#witnessing.get(key)
+    if (partition === undefined) return
+    const before = this.#witnesses.get(partition)?.offset ?? 0n
+    if (place?.partition === partition && place.offset >= before) return
+    this.#witnessing.delete(key)
+    this.#witnesses.delete(partition)
+    this.#dismissed = true
+  }
+
+  #callWitnesses(): void {
+    if (!this.#dismissed) return
+    this.#dismissed = false
+    for (const entry of entriesOf(this.#options.index)) this.#witness(entry)
   }
 
   /** Says what the ledger belongs to, or refuses one that belongs to something else. */
   async #settleMeta(): Promise<void> {
     const { topic, partitions, clusterId, records } = this.#options
-    const mine = { format: LEDGER_FORMAT, cluster: clusterId, topic, partitions }
-    if (this.#meta === undefined) {
-      await this.#deadline('describe the ledger', () => this.#commit([records.meta(mine)]))
-      this.#meta = mine
-      return
-    }
-    const { format, cluster, topic: named, partitions: counted } = this.#meta
+    const { meta } = this.#reading
+    if (meta !== undefined) this.#assertMine(meta)
+    if (meta?.format === LEDGER_FORMAT) return
+    const begun = meta?.format ?? (this.#reading.hasUnchecked ? 1 : LEDGER_FORMAT)
+    const mine = { format: LEDGER_FORMAT, begun, cluster: clusterId, topic, partitions }
+    const record = records.meta(mine)
+    await this.#deadline('describe the ledger', () => this.#commit([record]))
+    this.#reading.fold([{ ...record, offset: this.#position, headers: new Map() }])
+  }
+
+  #assertMine({ format, cluster, topic: named, partitions: counted }: Meta): void {
+    const { topic, partitions, clusterId } = this.#options
     if (format > LEDGER_FORMAT)
       throw foreign(topic, `was written by a newer maildrain (format ${format})`)
     if (cluster !== clusterId || named !== topic)
@@ -246,6 +310,9 @@ export class LedgerOwner {
     }
   }
 }
+
+const endsOf = (ends: Readonly<Record<string, string>>): Map<number, bigint> =>
+  new Map(Object.entries(ends).map(([partition, offset]) => [Number(partition), BigInt(offset)]))
 
 const notOwned = (): MaildrainError =>
   new MaildrainError('MAILDRAIN_INTERNAL', 'the ledger was used while nobody owned it')

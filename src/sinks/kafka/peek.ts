@@ -8,7 +8,7 @@ import type { LedgerEntry } from '../../ledger/ledger.ts'
 import { openScratchLedger } from '../../ledger/scratch-ledger.ts'
 import type { LedgerView, PeekContext } from '../sink.ts'
 import type { KafkaClient } from './client.ts'
-import { foldRecords } from './ledger-index.ts'
+import { LedgerReading } from './ledger-reading.ts'
 import { LedgerRecords, ledgerPartition } from './ledger-topic.ts'
 import { readPlace } from './place.ts'
 import { LEDGER_PARTITIONS, ledgerTopicOf } from './topics.ts'
@@ -38,12 +38,14 @@ export async function peekLedger(
   }
   const index = openScratchLedger({ directory: stateDir, mailbox, holds })
   try {
-    const codec = new LedgerRecords({ mailboxKey: mailboxKey(mailbox), topic, partition })
-    const onRecords: Parameters<KafkaClient['read']>[0]['onRecords'] = (records) => {
-      foldRecords(records, { index, codec })
+    const records = new LedgerRecords({ mailboxKey: mailboxKey(mailbox), topic, partition })
+    const reading = new LedgerReading({ index, records })
+    const onRecords: Parameters<KafkaClient['read']>[0]['onRecords'] = (chunk) => {
+      reading.fold(chunk)
       return false
     }
     await client.read({ topic, partition, from: 0n, to, signal, onRecords })
+    reading.assertSound()
   } catch (error) {
     index.close()
     throw error

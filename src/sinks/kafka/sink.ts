@@ -9,10 +9,19 @@ import { mailboxKey } from '../../identity.ts'
 import type { Ledger, LedgerEntry } from '../../ledger/ledger.ts'
 import { acquireLock } from '../../ledger/lock.ts'
 import { type ScratchLedger, openScratchLedger } from '../../ledger/scratch-ledger.ts'
+import { supersededBy, unfetchedAmong } from '../../ledger/tally.ts'
 import { openPatiently } from '../patience.ts'
-import type { Batch, BatchMessage, LedgerView, PeekContext, Sink, SinkContext } from '../sink.ts'
+import type {
+  Batch,
+  BatchMessage,
+  LedgerView,
+  PeekContext,
+  Sink,
+  SinkContext,
+  StoredRecord,
+} from '../sink.ts'
 import type { KafkaClient } from './client.ts'
-import { Committer, type Prepared } from './committer.ts'
+import { Committer, type Group, type Prepared } from './committer.ts'
 import { LedgerOwner } from './ledger-owner.ts'
 import { LedgerRecords, ledgerPartition } from './ledger-topic.ts'
 import {
@@ -23,7 +32,8 @@ import {
 import { Pace } from './pace.ts'
 import { peekLedger } from './peek.ts'
 import { readPlace } from './place.ts'
-import { proveSameTopic } from './proof.ts'
+import { readTopic } from './read-back.ts'
+import { reconcile } from './reconcile.ts'
 import { dataRecord, maxRawBytes, sizeOf } from './records.ts'
 import { LEDGER_PARTITIONS, ledgerTopicOf, maxBatchBytesOf, openTopics } from './topics.ts'
 
@@ -44,6 +54,12 @@ interface Opened {
   readonly pace: Pace
   /** Of the data topic. */
   readonly partitions: number
+}
+
+interface OpenGroup {
+  readonly messages: Prepared[]
+  readonly superseded: string[]
+  bytes: number
 }
 
 export class KafkaSink implements Sink {
@@ -116,28 +132,49 @@ export class KafkaSink implements Sink {
     }
   }
 
-  async write(batch: Batch): Promise<void> {
-    const { committer, pace } = this.#open
-    await committer.settle()
-    const failures = new Map<number, MaildrainError>()
-    let messages: Prepared[] = []
-    let bytes = 0
-    for (const [index, message] of batch.messages.entries()) {
-      const prepared = committer.isDurable(message) ? null : this.#prepare(message, index, failures)
-      if (prepared === null) continue
-      const size = bytesOf(prepared)
-      if (messages.length > 0 && bytes + size > pace.maxBytes) {
-        await committer.commit({ messages, tombstones: [], bytes })
-        messages = []
-        bytes = 0
-      }
-      messages.push(prepared)
-      bytes += size
+  async *readBack(context: PeekContext): AsyncGenerator<StoredRecord> {
+    const { topic, openPatienceMs } = this.#options
+    const client = await this.#openClient(this.#options, context)
+    try {
+      await openPatiently(context, openPatienceMs, () => client.cluster())
+      yield* readTopic(client, topic, context)
+    } finally {
+      await client.close()
     }
-    const { tombstones, host } = batch
-    if (messages.length + tombstones.length > 0 || host !== undefined)
-      await committer.commit({ messages, tombstones, host, bytes })
+  }
+
+  async write(batch: Batch): Promise<void> {
+    const { committer } = this.#open
+    await committer.settle()
+    // Else what others have taken would be counted twice when the answer to its commit was lost.
+    const finished = committer.isFinished(batch)
+    const failures = new Map<number, MaildrainError>()
+    for (const group of this.#groupsOf(batch, failures))
+      if (!finished) await committer.commit(group)
     if (failures.size > 0) throw new BatchError(failures)
+  }
+
+  /** Cut when they are asked for: what a transaction may hold changes with the rate of the one before. */
+  *#groupsOf(batch: Batch, failures: Map<number, MaildrainError>): Iterable<Group> {
+    const { committer, pace } = this.#open
+    const { tombstones, host, vanished = 0 } = batch
+    const unfetched = unfetchedAmong(tombstones)
+    let group: OpenGroup = { messages: [], superseded: [], bytes: 0 }
+    for (const [index, message] of batch.messages.entries()) {
+      const isDurable = committer.isDurable(message)
+      const prepared = isDurable ? null : this.#prepare(message, index, failures)
+      if (!isDurable && prepared === null) continue
+      const size = prepared === null ? 0 : bytesOf(prepared)
+      if (group.messages.length > 0 && group.bytes + size > pace.maxBytes) {
+        yield group
+        group = { messages: [], superseded: [], bytes: 0 }
+      }
+      if (prepared !== null) group.messages.push(prepared)
+      group.superseded.push(...supersededBy(message.entry, unfetched))
+      group.bytes += size
+    }
+    const changes = group.messages.length + group.superseded.length + tombstones.length + vanished
+    if (changes > 0 || host !== undefined) yield { ...group, ends: batch }
   }
 
   async confirmOwner(): Promise<void> {
@@ -167,7 +204,7 @@ export class KafkaSink implements Sink {
     context: SinkContext,
   ): Promise<void> {
     const { topic, transactionTimeoutMs } = this.#options
-    const { mailbox, clock, log, signal } = context
+    const { mailbox, clock, log, signal, rebuildLedger: rebuild = false } = context
     const ledgerTopic = ledgerTopicOf(topic)
     const partition = ledgerPartition(mailbox, LEDGER_PARTITIONS)
     const index = openScratchLedger({
@@ -181,17 +218,20 @@ export class KafkaSink implements Sink {
     const shared = { index, records, transactionTimeoutMs, clock, log, signal }
     const owner = new LedgerOwner({
       ...{ ...shared, client, topic: ledgerTopic, partition, partitions: LEDGER_PARTITIONS },
-      ...{ clusterId, transactionalId: `maildrain.${topic}.${M}` },
+      ...{ clusterId, transactionalId: `maildrain.${topic}.${M}`, repairs: rebuild },
     })
     this.#held.push(() => owner.close())
     await owner.takeOver()
-    const { witnesses } = owner
-    this.#lows = await proveSameTopic({ client, topic, witnesses, signal, log })
     const pace = new Pace({ transactionTimeoutMs, largestBytes: LARGEST_TRANSACTION_BYTES })
     const committer = new Committer({
       ...{ ...shared, owner, topic, ledgerTopic, pace },
       maxBatchBytes: () => this.#maxBatchBytes,
       onTooLarge: () => this.#lowerLimit(client),
+    })
+    this.#lows = await reconcile({
+      ...{ ...shared, client, topic, mailbox, owner, committer, rebuild },
+      acceptMissing: context.acceptMissing ?? false,
+      stored: () => readTopic(client, topic, context),
     })
     this.#opened = { client, index, owner, committer, pace, partitions }
   }

@@ -54,3 +54,9 @@ export function insertRow(database: SqliteDatabase, row: MessageRow): void {
 export function hasRow(database: SqliteDatabase, key: string): boolean {
   return database.prepare('SELECT 1 FROM messages WHERE key = ?').row([key]) !== undefined
 }
+
+/** Walks the whole table where there is none: to be asked when a mailbox is new to the file. */
+export function holdsMailOf(database: SqliteDatabase, mailbox: string): boolean {
+  const row = database.prepare('SELECT 1 FROM messages WHERE mailbox = ? LIMIT 1').row([mailbox])
+  return row !== undefined
+}

@@ -6,19 +6,36 @@ import { z } from 'zod'
 import { ConfigError, MaildrainError, BatchError } from '../../errors.ts'
 import { mailboxKey } from '../../identity.ts'
 import type { Ledger, LedgerEntry } from '../../ledger/ledger.ts'
-import { assertOurs, locateFile, openLedgerFile, openLedgerView } from '../../ledger/ledger-file.ts'
+import {
+  assertOurs,
+  isChecked,
+  locateFile,
+  openLedgerFile,
+  openLedgerView,
+} from '../../ledger/ledger-file.ts'
 import { LedgerTable } from '../../ledger/ledger-table.ts'
 import { type Lock, acquireLock } from '../../ledger/lock.ts'
 import { Ownership } from '../../ledger/ownership.ts'
 import type { SqliteDatabase } from '../../ledger/sqlite-database.ts'
+import { TallyCount, supersededBy, unfetchedAmong } from '../../ledger/tally.ts'
 import { openPatiently } from '../patience.ts'
-import type { Batch, BatchMessage, LedgerView, PeekContext, Sink, SinkContext } from '../sink.ts'
+import type {
+  Batch,
+  BatchMessage,
+  LedgerView,
+  PeekContext,
+  Sink,
+  SinkContext,
+  StoredRecord,
+} from '../sink.ts'
 import { type MessageRow, hasRow, insertRow, messagesTableSql, rowOf } from './messages-table.ts'
 import {
   type ResolvedSqliteSinkOptions,
   type SqliteSinkOptions,
   sqliteSinkOptions,
 } from './options.ts'
+import { readRows } from './read-back.ts'
+import { reconcile } from './reconcile.ts'
 
 /** SQLite holds 10^9 bytes in a row, and JSON may write a byte of text as six. */
 const MAX_RECORD_BYTES = 128 * 1024 * 1024
@@ -69,8 +86,7 @@ export class SqliteSink implements Sink {
       log: context.log,
     })
     await openPatiently(context, this.#options.openPatienceMs, async () => {
-      await Promise.resolve()
-      this.#opened = this.#openFile(path, context)
+      this.#opened = await this.#openFile(path, context)
     })
   }
 
@@ -78,7 +94,19 @@ export class SqliteSink implements Sink {
     await Promise.resolve()
     const database = openLedgerView(locateFile(this.#options.path))
     if (database === null) return null
-    return { ledger: tableOf(database, mailbox), close: () => database.close() }
+    const ledger = tableOf(database, mailbox, isChecked(database))
+    const close = () => database.close()
+    try {
+      ledger.verify()
+      return { ledger, close }
+    } catch (error) {
+      close()
+      throw error
+    }
+  }
+
+  readBack(context: PeekContext): AsyncIterable<StoredRecord> {
+    return readRows(locateFile(this.#options.path), context)
   }
 
   /** One transaction: rows and ledger entries of every message that can be written, or nothing. */
@@ -87,13 +115,20 @@ export class SqliteSink implements Sink {
     const { database, ownership, table } = this.#open
     const failures = new Map<number, MaildrainError>()
     const prepared = batch.messages.flatMap((message, index) => prepare(message, index, failures))
+    const unfetched = unfetchedAmong(batch.tombstones)
+    const superseded = new Set(prepared.flatMap(({ entry }) => supersededBy(entry, unfetched)))
     ownership.transaction(() => {
+      const count = new TallyCount(table.tally, (key) => table.get(key))
       for (const { entry, rows } of prepared) {
+        count.put(entry.key, () => hasRow(database, entry.key))
         for (const row of rows) insertRow(database, row)
         table.put(entry)
       }
-      for (const key of batch.tombstones) table.remove(key)
+      for (const key of batch.tombstones)
+        if (count.forget(key, superseded.has(key))) table.remove(key)
       if (batch.host !== undefined) table.putHost(batch.host)
+      count.vanish(batch.vanished ?? 0)
+      table.putTally(count.tally)
     })
     if (failures.size > 0) throw new BatchError(failures)
   }
@@ -111,14 +146,22 @@ export class SqliteSink implements Sink {
     this.#lock = undefined
   }
 
-  #openFile(path: string, { mailbox, clock }: SinkContext): Opened {
+  async #openFile(path: string, context: SinkContext): Promise<Opened> {
+    const { mailbox, clock, rebuildLedger: rebuild = false, acceptMissing = false } = context
     const database = openLedgerFile(path, {
       busyTimeoutMs: this.#options.busyTimeoutMs,
-      dataSql: messagesTableSql,
+      ...{ dataSql: messagesTableSql, repair: rebuild },
     })
     try {
-      const ownership = Ownership.claim(database, { mailbox, at: clock.now() })
-      return { database, ownership, table: tableOf(database, mailbox) }
+      const at = clock.now()
+      const ownership = Ownership.claim(database, {
+        ...{ mailbox, at },
+        ...(rebuild ? { above: Math.floor(at / 1000) } : {}),
+      })
+      const table = tableOf(database, mailbox)
+      table.verify()
+      await reconcile({ ...context, database, ownership, table, rebuild, acceptMissing })
+      return { database, ownership, table }
     } catch (error) {
       database.close()
       throw error
@@ -132,10 +175,10 @@ export class SqliteSink implements Sink {
   }
 }
 
-function tableOf(database: SqliteDatabase, mailbox: string): LedgerTable {
+function tableOf(database: SqliteDatabase, mailbox: string, checked = true): LedgerTable {
   // A row that somebody removed is not at the destination any more: its message is not known (G5).
   const holds = (entry: LedgerEntry) => hasRow(database, entry.key)
-  return new LedgerTable(database, { mailbox, holds })
+  return new LedgerTable(database, { mailbox, holds, checked })
 }
 
 /** Rows are made before the transaction begins, so that a record that cannot be one fails alone. */

@@ -6,7 +6,7 @@ import { messageKey } from '../../identity.ts'
 import type { RawMessage } from '../../message.ts'
 import type { ByteBudget } from '../source.ts'
 import type { WorkItem } from './work.ts'
-import { headerDigest, sha256 } from './header-block.ts'
+import { headerDigest, sha256 } from '../../header-block.ts'
 
 export interface Collected {
   readonly raw: Buffer

@@ -5,7 +5,12 @@
 import { sleep } from '../../clock.ts'
 import { type ErrorCode, MaildrainError } from '../../errors.ts'
 import { backoffMs } from '../../pipeline/retry.ts'
-import { Pop3Client, type Pop3ClientOptions, pop3ClientOptions } from '../../pop3/index.ts'
+import {
+  type ConnectTransport,
+  Pop3Client,
+  type Pop3ClientOptions,
+  pop3ClientOptions,
+} from '../../pop3/index.ts'
 import type { SourceContext } from '../source.ts'
 import type { Host } from './host.ts'
 import type { ResolvedPop3SourceOptions } from './options.ts'
@@ -43,6 +48,7 @@ export class Connector {
   #attempt = 0
   #connectedAt = 0
   readonly #host: Host
+  readonly #transport: ConnectTransport | undefined
   /** Sessions that ended before anything came of them: one command at a time may help (o2.pl). */
   #fruitless = 0
   /** Of the last session that opened, ms: until the server was spoken with, TLS and capabilities; then logging in. */
@@ -51,12 +57,21 @@ export class Connector {
   constructor(
     options: ResolvedPop3SourceOptions,
     context: ConnectContext,
-    { host, logins }: { readonly host: Host; readonly logins: Logins },
+    {
+      host,
+      logins,
+      connect,
+    }: {
+      readonly host: Host
+      readonly logins: Logins
+      readonly connect?: ConnectTransport | undefined
+    },
   ) {
     this.#options = options
     this.#context = context
     this.#host = host
     this.#logins = logins
+    this.#transport = connect
   }
 
   /** Monotonic clock when the last connection was begun, ms. */
@@ -119,7 +134,8 @@ export class Connector {
     if (early > 0) await sleep(clock, early, stopping)
     this.#connectedAt = clock.monotonic()
     const client = await Pop3Client.connect(this.#clientOptions(), {
-      ...{ clock, signal: stopping, onWarning: (warning: string) => this.#warn(warning) },
+      ...{ clock, signal: stopping, connect: this.#transport },
+      onWarning: (warning: string) => this.#warn(warning),
     })
     const connected = clock.monotonic()
     if (client.hangsOnCapa) this.#host.hangsOnCapa()

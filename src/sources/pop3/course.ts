@@ -181,7 +181,8 @@ export class Course implements CourseParts {
       ...{ ledger: context.ledger, deleting: this.deleting, knownOnly: this.knownOnly },
       ...{ due: this.due, retryKept: this.options.retryKept },
       ...{ maxMessageBytes: context.maxMessageBytes, fingerprint: context.fingerprint },
-      ...{ runStart: this.runStart, limit: { messages, octets }, random: context.random },
+      ...{ runStart: this.runStart, now: () => context.clock.now() },
+      ...{ limit: { messages, octets }, random: context.random },
       octetsOf: ({ known, listedOctets }) =>
         known && this.host.headers === 'alone' && this.comparesHeaders
           ? Math.min(listedOctets, USUAL_OCTETS)

@@ -5,7 +5,7 @@
 import type { Ledger, LedgerEntry } from '../../ledger/ledger.ts'
 import type { RawMessage } from '../../message.ts'
 import type { SourceContext } from '../source.ts'
-import { hasReceived, headerBlock, sha256 } from './header-block.ts'
+import { hasReceived, headerBlock, sha256 } from '../../header-block.ts'
 import { HEADERS_BOTH_WAYS, type Host } from './host.ts'
 import type { Top, Tops } from './tops.ts'
 import type { WorkItem } from './work.ts'

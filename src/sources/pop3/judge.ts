@@ -45,7 +45,7 @@ export async function judge(options: JudgeOptions): Promise<Judgement> {
   const lookAgainMs = deletions.lookAgainAfter(still)
   if (lookAgainMs !== undefined) return { ...NOTHING_JUDGED, lookAgainMs }
   const givenUp = await deletions.settle(still)
-  if (hasUidl) keeper.vanish(({ item }) => plan.lists(item))
+  if (hasUidl) await keeper.vanish(({ item }) => plan.lists(item))
   return { ...NOTHING_JUDGED, givenUp }
 }
 

@@ -67,9 +67,15 @@ export class Keeper {
   }
 
   /** A complete look: suspects that are no longer listed were taken by others before maildrain had them. */
-  vanish(isListed: (suspect: Suspect) => boolean): void {
-    for (const suspect of [...this.#state.suspects.values()]) {
-      if (isListed(suspect)) continue
+  async vanish(isListed: (suspect: Suspect) => boolean): Promise<void> {
+    const vanished = [...this.#state.suspects.values()].filter((suspect) => !isListed(suspect))
+    // What an earlier run has given up has an entry, and is counted by that.
+    const uncounted = vanished.filter(({ item }) => {
+      const key = unfetchedKey(item.uidl ?? '', item.listedOctets)
+      return item.uidl === null || this.#context.ledger.get(key) === undefined
+    })
+    if (uncounted.length > 0) await this.#context.countVanished(uncounted.length)
+    for (const suspect of vanished) {
       const { uidl, listedOctets } = suspect.item
       this.#state.count(unfetchedKey(uidl ?? '', listedOctets), 'vanished')
       this.#state.forgetSuspect(suspect)

@@ -2,7 +2,7 @@
  * A complete look at the mailbox (G7): every unique-id of a fresh session. What is absent from it is gone; absence from
  * anything less proves nothing. Of the listing a hash an id is kept, of the ledger nothing: it is gone through once.
  */
-import type { LedgerEntry } from '../../ledger/ledger.ts'
+import { type LedgerEntry, saysDurable } from '../../ledger/ledger.ts'
 import type { Pop3Client } from '../../pop3/index.ts'
 import type { SourceContext } from '../source.ts'
 import type { Doubt } from './in-doubt.ts'
@@ -85,6 +85,18 @@ export class Look {
     await gone.end()
   }
 
+  /** What was delivered, is not at the destination any more, and cannot be delivered again. */
+  #sayMissing(gone: readonly LedgerEntry[]): void {
+    const { ledger, log } = this.#context
+    const missing = gone.filter((entry) => saysDurable(entry) && !ledger.holds(entry))
+    if (missing.length === 0) return
+    const named = missing.slice(0, 20).map(({ key, uidl, sha256 }) => ({ key, uidl, sha256 }))
+    log.warn(
+      { messages: missing.length, named },
+      `${missing.length} messages that were delivered are neither at the destination nor on the server any more`,
+    )
+  }
+
   async #confirm(entries: readonly LedgerEntry[]): Promise<void> {
     const goneAt = this.#context.clock.now()
     const changed = entries
@@ -94,6 +106,7 @@ export class Look {
         ...{ state: 'gone', was: entry.state === 'gone' ? entry.was : entry.state },
         goneAt,
       }))
+    this.#sayMissing(changed)
     await this.#context.commit(changed)
     for (const { key } of entries) {
       this.#state.inDoubt.gone(key)

@@ -90,7 +90,7 @@ export class Pop3Run {
     if (this.#emptyLooks < 2) return 'again'
     if (spared !== undefined) this.#course.quitRemovesRead()
     await new Look(context, state, false).allGone()
-    keeper.vanish(() => false)
+    await keeper.vanish(() => false)
     state.remaining = 0
     state.unselected = 0
     state.waiting = 0

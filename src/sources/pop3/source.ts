@@ -8,7 +8,7 @@ import { ConfigError } from '../../errors.ts'
 import { mailboxId } from '../../identity.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { Delivery } from '../../pipeline/delivery.ts'
-import { checkOptions, defaultPort } from '../../pop3/index.ts'
+import { type ConnectTransport, checkOptions, defaultPort } from '../../pop3/index.ts'
 import type { RawMessage } from '../../message.ts'
 import type { Source, SourceContext, SourceReport } from '../source.ts'
 import {
@@ -59,12 +59,17 @@ export class Pop3Source implements Source {
   readonly mailbox: string
   readonly #options: ResolvedPop3SourceOptions
   readonly #logins = new Logins()
+  readonly #connect: ConnectTransport | undefined
   #known: Acquaintance | undefined
   #run: Pop3Run | undefined
 
-  /** @throws as `resolveSource` */
-  constructor(options: Pop3SourceOptions) {
+  /**
+   * @param connect opens connections: sockets unless given
+   * @throws as `resolveSource`
+   */
+  constructor(options: Pop3SourceOptions, connect?: ConnectTransport) {
     const resolved = resolveSource(options)
+    this.#connect = connect
     this.#options = resolved.options
     this.mailbox = resolved.mailbox
   }
@@ -99,7 +104,9 @@ export class Pop3Source implements Source {
     const { host, since } = this.#acquaintance(context)
     const run = new Pop3Run({
       ...{ options: this.#options, context, mailbox: this.mailbox, push, host },
-      connector: new Connector(this.#options, context, { host, logins: this.#logins }),
+      connector: new Connector(this.#options, context, {
+        ...{ host, logins: this.#logins, connect: this.#connect },
+      }),
       runStart: since,
     })
     this.#run = run

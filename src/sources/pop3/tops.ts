@@ -7,7 +7,7 @@ import { Pop3ReplyError } from '../../errors.ts'
 import type { Pop3Client } from '../../pop3/index.ts'
 import type { ByteBudget } from '../source.ts'
 import { Echo, type Numbered } from './echo.ts'
-import { headerBlock } from './header-block.ts'
+import { headerBlock } from '../../header-block.ts'
 import type { Host } from './host.ts'
 
 /** A longer header block counts as none. */

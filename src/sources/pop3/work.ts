@@ -49,6 +49,8 @@ export interface WorkOptions {
   readonly fingerprint: string
   /** Wall clock at the run's start: what was kept since is not tried again in this run. */
   readonly runStart: number
+  /** Wall clock now: what was kept later was kept by an earlier run, when the clock was wrong. */
+  readonly now: () => number
   readonly limit: WorkLimit
   /** Only messages that the ledger knows: after a session that was lost or spoilt. */
   readonly knownOnly: boolean
@@ -67,11 +69,14 @@ export interface WorkOptions {
 function staysKept(entry: LedgerEntry, options: WorkOptions, listedOctets: number): boolean {
   if (entry.state === 'deadLettered') return true
   if (entry.state !== 'kept' || entry.listedOctets !== listedOctets) return false
-  if (entry.at >= options.runStart) return true
+  if (isOfThisRun(entry, options)) return true
   return (
     !options.retryKept && entry.fingerprint !== null && entry.fingerprint === options.fingerprint
   )
 }
+
+const isOfThisRun = ({ at }: LedgerEntry, { runStart, now }: WorkOptions): boolean =>
+  at >= runStart && at <= now()
 
 const isSuspect = ({ state, reason }: LedgerEntry): boolean =>
   state === 'kept' && (reason === 'suspect' || reason === 'unreadable')
@@ -156,7 +161,7 @@ export class WorkPlan {
     // What an earlier run could not read would spoil a session of healthy messages.
     if (entries.some(isSuspect)) this.setAside.push(item)
     else this.#take(item)
-    if (entries.every(({ at }) => at < this.#options.runStart)) this.#pend(listedOctets)
+    if (!entries.some((entry) => isOfThisRun(entry, this.#options))) this.#pend(listedOctets)
   }
 
   /** Was this message listed among those set aside? */

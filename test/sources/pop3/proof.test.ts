@@ -194,8 +194,10 @@ describe('G8: short is suspect', () => {
         },
       },
     })
-    const receipt = await drainInto(server, new MemorySink())
+    const sink = new MemorySink()
+    const receipt = await drainInto(server, sink)
     expect(receipt).toMatchObject({ seen: 6, delivered: 5, kept: 0, vanished: 1 })
+    expect(sink.ledger.tally).toMatchObject({ seen: 5, vanished: 1 })
   })
 
   it('G2: a short message spoils its session: nothing of it is lost on a server whose QUIT removes what was read', async () => {

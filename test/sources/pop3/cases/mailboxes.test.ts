@@ -9,7 +9,8 @@ import { pop3 } from '../../../../src/sources/pop3/index.ts'
 import { likeness, startPop3Server } from '../../../../src/testing/index.ts'
 import { drainInto, serve } from '../../../support/drains.ts'
 import { MemorySink } from '../../../support/memory-sink.ts'
-import { knownMailbox, proveDrain, sha256 } from '../../../support/proven-drain.ts'
+import { knownMailbox } from '../../../support/known-mailbox.ts'
+import { proveDrain, sha256 } from '../../../support/proven-drain.ts'
 
 const nothingWrong = { lost: [], doubled: [], foreign: 0, premature: [] }
 

@@ -1,0 +1,93 @@
+/**
+ * Mail of this mailbox in the data topic that the ledger does not explain: of a ledger that was lost, emptied, or restored
+ * from a copy that is older than the last of the mail. In a topic of one mailbox there is nothing to read: behind the last of
+ * its mail lies the end of its transaction, and nothing else.
+ */
+import { type LedgerEntry, saysDurable } from '../../ledger/ledger.ts'
+import type { ConsumedRecord, KafkaClient, PartitionOffsets } from './client.ts'
+import { type Place, writePlace } from './place.ts'
+
+export interface UnknownMailOptions {
+  readonly client: KafkaClient
+  readonly topic: string
+  readonly mailbox: string
+  readonly offsets: ReadonlyMap<number, PartitionOffsets>
+  /** Where the ledger's knowledge ends, by partition. */
+  readonly ends: ReadonlyMap<number, bigint>
+  readonly signal: AbortSignal
+}
+
+export interface UnknownMail {
+  /** Messages that the ledger does not know. */
+  readonly unknown: number
+  /** The first of them. */
+  readonly first: string | undefined
+  /** Records that were read, whosever they are. */
+  readonly read: number
+  readonly ends: ReadonlyMap<number, bigint>
+}
+
+/** @param known what the ledger has under a key */
+export async function findUnknownMail(
+  options: UnknownMailOptions,
+  known: (key: string) => LedgerEntry | undefined,
+): Promise<UnknownMail> {
+  const { mailbox, offsets } = options
+  const ends = new Map(options.ends)
+  let [unknown, read] = [0, 0]
+  let first: string | undefined
+  for (const { partition, low, stable } of offsets.values()) {
+    const end = ends.get(partition)
+    const from = end !== undefined && end > low ? end : low
+    // The end of its own last transaction takes one offset.
+    if (stable - from <= (end === undefined ? 0n : 1n)) continue
+    await readRange({ ...options, partition, from, to: stable }, (record) => {
+      read += 1
+      const key = record.headers.get('maildrain-key')
+      if (record.headers.get('maildrain-mailbox') !== mailbox || key === undefined) return
+      const entry = known(key)
+      if (entry !== undefined && saysDurable(entry)) return
+      unknown += 1
+      first ??= writePlace({ partition, offset: record.offset })
+    })
+    ends.set(partition, stable)
+  }
+  return { unknown, first, read, ends }
+}
+
+interface Range {
+  readonly client: KafkaClient
+  readonly topic: string
+  readonly partition: number
+  readonly from: bigint
+  readonly to: bigint
+  readonly signal: AbortSignal
+}
+
+async function readRange(range: Range, each: (record: ConsumedRecord) => void): Promise<void> {
+  const { client, to, ...rest } = range
+  await client.read({
+    ...{ ...rest, to },
+    onRecords: (records) => {
+      for (const record of records) if (record.offset < to) each(record)
+      return false
+    },
+  })
+}
+
+/** Where messages are, by what their records' headers say. */
+export async function locateMail(
+  options: Omit<UnknownMailOptions, 'ends'>,
+  found: (key: string, sha256: string, place: Place) => void,
+): Promise<void> {
+  for (const { partition, low, stable } of options.offsets.values())
+    await readRange(
+      { ...options, partition, from: low, to: stable },
+      ({ key, headers, offset }) => {
+        // Further records of a message have keys of their own.
+        if (headers.get('maildrain-mailbox') !== options.mailbox) return
+        if (headers.get('maildrain-key') === key)
+          found(key, headers.get('maildrain-sha256') ?? '', { partition, offset })
+      },
+    )
+}

@@ -1,0 +1,56 @@
+/** A request of a life to a destination: late both ways, and lost where the plan says so. */
+import type { Random } from '../../../src/testing/random.ts'
+import type { Faults } from './faults.ts'
+import { type Life, dead } from './life.ts'
+import type { Scheduler } from './scheduler.ts'
+
+export interface Calls {
+  readonly scheduler: Scheduler
+  readonly random: Random
+  readonly faults: Faults
+}
+
+/**
+ * @param apply carried out at the destination, whole, at one moment
+ * @param lost what the caller gets when request or answer is lost
+ */
+export function call<T>(
+  { scheduler, random, faults }: Calls,
+  life: Life,
+  apply: () => T,
+  lost: () => Error,
+): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    if (life.state === 'dead') {
+      reject(dead())
+      return
+    }
+    const die = (): void => reject(dead())
+    life.signal.addEventListener('abort', die, { once: true })
+    const answer = (settle: () => void): void => {
+      scheduler.after(1 + random.below(20), () =>
+        life.deliver(() => {
+          life.signal.removeEventListener('abort', die)
+          settle()
+        }),
+      )
+    }
+    const fail = (): void => answer(() => reject(lost()))
+    scheduler.after(1 + random.below(20), () => {
+      // What a dying process had written may still have been in its own buffers.
+      if (life.state === 'dead' && random.chance(50)) return
+      const outcome = faults.next('request', life)
+      if (outcome === 'lost') {
+        fail()
+        return
+      }
+      try {
+        const result = apply()
+        if (outcome === 'unanswered' || faults.next('reply', life) !== 'none') fail()
+        else answer(() => resolve(result))
+      } catch (error) {
+        answer(() => reject(error instanceof Error ? error : new Error(String(error))))
+      }
+    })
+  })
+}

@@ -1,0 +1,155 @@
+/**
+ * What must hold, looked at from outside: the server's mail on one side, what is durable on the other. L: nothing is
+ * lost. M is part of it: nothing is removed before it is durable. D: nothing is doubled. B: bytes and keys are those of
+ * the message. P: it comes to its end. X: receipts tell the truth.
+ */
+import { createHash } from 'node:crypto'
+import { messageKey } from '../../src/identity.ts'
+import { type Receipt, exitCodeOf } from '../../src/pipeline/receipt.ts'
+import type { MailboxMessage } from '../../src/testing/mailbox.ts'
+import type { Pop3Core } from '../../src/testing/pop3-core.ts'
+import type { Setting } from './setting.ts'
+import { isFiltered } from './transforms.ts'
+import type { World } from './worlds/store.ts'
+
+const MAILBOX = 'user@127.0.0.1:1110'
+
+/** How the last run ended. */
+export interface Ending {
+  readonly receipt?: Receipt | undefined
+  readonly code?: string | undefined
+}
+
+interface Count {
+  /** By SHA-256 of the bytes. */
+  readonly stored: ReadonlySet<string>
+  readonly doubled: number
+  readonly foreign: number
+}
+
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+
+export class Invariants {
+  readonly #setting: Setting
+  readonly #violate: (violation: string) => void
+  readonly #hashes: string[] = []
+  readonly #removedByOthers = new Set<number>()
+  readonly #removed = new Set<number>()
+  #ownerToBlame = false
+  /** Number of the last session in which what was there may still be deleted. */
+  #excusedSession = 0
+
+  constructor(setting: Setting, violate: (violation: string) => void) {
+    this.#setting = setting
+    this.#violate = violate
+  }
+
+  /** Messages there ever were. */
+  get messages(): number {
+    return this.#hashes.length
+  }
+
+  /** Indexes of what the drain has had removed. */
+  get removed(): ReadonlySet<number> {
+    return this.#removed
+  }
+
+  /** Mail is in the mailbox. */
+  came(message: MailboxMessage): void {
+    this.#hashes.push(sha256(message.read()))
+  }
+
+  takenByOthers(index: number): void {
+    this.#removedByOthers.add(index)
+  }
+
+  /** The server has removed a message on the word of a session. */
+  lookAtRemoval(index: number, session: number, world: World): void {
+    if (session <= this.#excusedSession) {
+      this.#removedByOthers.add(index)
+      return
+    }
+    this.#removed.add(index)
+    const hash = this.#hashes[index]
+    if (!world.stored().some(({ actual }) => actual === hash))
+      this.#violate(`L: message ${index} was removed before it was durable`)
+  }
+
+  /** Something durable may have been lost. */
+  lookAtRemoved(world: World, when: string): void {
+    const { stored } = this.#count(world)
+    for (const index of this.#removed)
+      if (!stored.has(this.#hashes[index] ?? ''))
+        this.#violate(`L: message ${index} is lost ${when}`)
+  }
+
+  /**
+   * The destination's owner has made it anew: what was there is gone, and nobody else is to blame. What is on the server
+   * must still not be deleted for it, but by sessions that have deleted already.
+   */
+  replaced(sessions: number): void {
+    for (const index of this.#removed) this.#removedByOthers.add(index)
+    this.#removed.clear()
+    this.#ownerToBlame = true
+    this.#excusedSession = sessions
+  }
+
+  /** @param faults how many things went wrong */
+  lookAtEnd(world: World, core: Pop3Core, ending: Ending | undefined, faults: number): void {
+    const { stored, doubled, foreign } = this.#count(world)
+    for (const [index, hash] of this.#hashes.entries())
+      if (!stored.has(hash) && !core.maildrop.has(index) && !this.#removedByOthers.has(index))
+        this.#violate(`L: message ${index} is neither at the destination nor on the server`)
+    if (foreign > 0) this.#violate(`B: ${foreign} records hold bytes of no message`)
+    this.#lookAtKeys(world, core)
+    // Where nothing can tell a record from its double: a batch for each thing that went wrong.
+    const most = world.mayDouble ? faults * this.#setting.tuning.batchMaxMessages : 0
+    if (doubled > most) this.#violate(`D: ${doubled} records too many, at most ${most} may be`)
+    this.#lookAtEnding(core, ending)
+  }
+
+  #lookAtEnding(core: Pop3Core, ending: Ending | undefined): void {
+    const left = this.#hashes.flatMap((_, i) =>
+      core.maildrop.isVisible(i) && !this.#stays(i) ? [i] : [],
+    )
+    const receipt = ending?.receipt
+    const says = receipt !== undefined && exitCodeOf(receipt) === 0
+    if (says && this.#setting.deletion === 'delete' && left.length > 0)
+      this.#violate(`X: the receipt says drained, and ${left.length} messages are on the server`)
+    // The ledger speaks of another topic: it has to say so, and to leave everything as it is.
+    if (!this.#setting.drains || this.#ownerToBlame) return
+    if (ending?.code !== undefined) this.#violate(`P: the last run ended with ${ending.code}`)
+    if (left.length > 0) this.#violate(`P: messages ${left.join(', ')} are left on the server`)
+  }
+
+  /** Under the key of its own message, where the server does not change unique-ids. */
+  #lookAtKeys(world: World, core: Pop3Core): void {
+    if (/uidl/i.test(this.#setting.server)) return
+    const keys = new Map(
+      this.#hashes.map((hash, i) => [
+        hash,
+        messageKey(MAILBOX, core.maildrop.message(i).uidl, hash),
+      ]),
+    )
+    for (const { key, actual } of world.stored())
+      if (keys.get(actual) !== key)
+        this.#violate(`B: a record has the key ${key}, which is that of another message`)
+  }
+
+  #stays(index: number): boolean {
+    const { deletion, filter } = this.#setting
+    return deletion === 'keep' || (filter && isFiltered(index))
+  }
+
+  #count(world: World): Count {
+    const stored = new Set<string>()
+    const known = new Set(this.#hashes)
+    let [doubled, foreign] = [0, 0]
+    for (const { actual } of world.stored()) {
+      if (stored.has(actual)) doubled += 1
+      if (!known.has(actual)) foreign += 1
+      stored.add(actual)
+    }
+    return { stored, doubled, foreign }
+  }
+}

@@ -1,0 +1,137 @@
+/** What a seed decides: mailbox, server, destination, sizes of batches and sessions, and what goes wrong. */
+import type { Pop3SourceOptions } from '../../src/sources/pop3/index.ts'
+import type { Behaviour } from '../../src/testing/index.ts'
+import { Random } from '../../src/testing/random.ts'
+import { type Deviation, deviations } from '../support/deviations.ts'
+import type { Fault, FaultKind } from './engine/faults.ts'
+import type { Mistakes } from './worlds/model-sink.ts'
+
+export const DESTINATIONS = [
+  ...['transactional', 'idempotent', 'at-least-once', 'kafka', 'sqlite'],
+] as const
+export type DestinationName = (typeof DESTINATIONS)[number]
+
+export interface Setting {
+  readonly seed: number
+  readonly destination: DestinationName
+  readonly messages: number
+  /** Name of what the server does otherwise than the RFCs say. */
+  readonly server: string
+  readonly behaviour: Behaviour
+  /** Must everything be gone in the end? */
+  readonly drains: boolean
+  readonly deletion: 'keep' | 'delete'
+  /** Every fifth message is filtered. */
+  readonly filter: boolean
+  /** A transform fails at every third message when it first meets it. */
+  readonly throws: boolean
+  /** Runs without a fault after which an error is an end, too. */
+  readonly calmLives: number
+  readonly source: Partial<Pop3SourceOptions>
+  readonly tuning: { readonly batchMaxMessages: number; readonly lingerMs: number }
+  readonly mistakes: Mistakes
+  readonly kinds: readonly FaultKind[]
+}
+
+/** What they send is endless, or so slow that it takes a thousand times the steps. */
+const TOO_LONG = /^(bytesPerSecond|endless|bareLf|stallMessages|terminator|statusOctets|capa 4)/
+
+/** Servers whose mail can be compared, byte by byte. */
+const servers: readonly Deviation[] = deviations.filter(
+  ({ expect, name }) => expect !== 'changes' && !TOO_LONG.test(name),
+)
+
+/** Deletes on a broken line, at once, or what was read: where a wrong order loses mail. */
+const DANGEROUS = servers.filter(({ name }) =>
+  /^(applyDeletesOnDrop|applyDeletesAtOnce|quitRemovesRead|quitHidesRead|loseQuitReply|quitError)/.test(
+    name,
+  ),
+)
+
+const RFC: Deviation = { name: 'RFC 1939', expect: 'drains', slow: false, behaviour: () => ({}) }
+
+export interface Choice {
+  readonly destination?: DestinationName
+  readonly server?: string
+  readonly mistakes?: Mistakes
+  /** What goes wrong, instead of anything that can. */
+  readonly kinds?: readonly FaultKind[]
+  readonly filter?: boolean
+  readonly throws?: boolean
+}
+
+/** Kinds that any destination meets, by how often. */
+const EVERYWHERE: readonly FaultKind[] = [
+  ...(['crash-before', 'crash-after', 'crash-before', 'crash-after'] as const),
+  ...(['error-before', 'error-after', 'error-before', 'error-after'] as const),
+  ...(['freeze', 'arrival', 'reuse', 'removal', 'clock-jump'] as const),
+]
+const BY_DESTINATION: Readonly<Record<DestinationName, readonly FaultKind[]>> = {
+  transactional: ['power-cut', 'power-cut'],
+  idempotent: ['power-cut'],
+  'at-least-once': ['power-cut'],
+  kafka: ['leader-loss', 'replaced'],
+  sqlite: [],
+}
+
+/** Effects of a run without faults, roughly. */
+const effectsOf = ({ messages }: Setting): number => 40 + 10 * messages
+
+export function settingOf(seed: number, choice: Choice = {}): Setting {
+  const random = new Random(seed ^ 0x5eed)
+  const server = serverOf(random, choice.server)
+  const drawn = destinationOf(random)
+  const destination = choice.destination ?? drawn
+  const sessionMessages = random.chance(40) ? 1 + random.below(6) : 100_000
+  return {
+    ...{
+      seed,
+      destination,
+      messages: random.chance(80) ? 2 + random.below(4) : 5 + random.below(8),
+    },
+    ...{ server: server.name, behaviour: server.behaviour() },
+    drains: server.expect === 'drains',
+    // Without unique-ids mail can neither be kept nor be filtered for good.
+    deletion: random.chance(8) && server.name !== 'noUidl' ? 'keep' : 'delete',
+    filter: filters(random, choice, server),
+    throws: choice.throws ?? random.chance(10),
+    calmLives: 3,
+    source: { sessionMessages, retryPatienceMs: 120_000 },
+    tuning: { batchMaxMessages: 1 + random.below(5), lingerMs: random.chance(50) ? 200 : 1 },
+    mistakes: choice.mistakes ?? {},
+    kinds: choice.kinds ?? [...EVERYWHERE, ...BY_DESTINATION[destination]],
+  }
+}
+
+function filters(random: Random, { filter }: Choice, { name }: Deviation): boolean {
+  const drawn = filter ?? random.chance(15)
+  return drawn && !/^(quitRemovesRead|uidlOf|noUidl)/.test(name)
+}
+
+/** Real destinations cost more: they get a part of the schedules. */
+function destinationOf(random: Random): DestinationName {
+  const roll = random.below(100)
+  if (roll < 50) return 'transactional'
+  if (roll < 68) return 'idempotent'
+  if (roll < 85) return 'at-least-once'
+  return roll < 97 ? 'kafka' : 'sqlite'
+}
+
+function serverOf(random: Random, name: string | undefined): Deviation {
+  const roll = random.below(100)
+  const drawn = roll < 35 ? RFC : random.pick(roll < 65 ? DANGEROUS : servers)
+  if (name === undefined) return drawn
+  const named = [RFC, ...servers].find((each) => each.name === name)
+  if (named === undefined) throw new RangeError(`there is no server ${name}`)
+  return named
+}
+
+/** Up to five faults at random effects. */
+export function planOf(setting: Setting): Fault[] {
+  const { seed, kinds } = setting
+  const random = new Random(seed ^ 0xfa17)
+  return Array.from({ length: 1 + random.below(4) }, () => ({
+    at: 1 + random.below(effectsOf(setting)),
+    kind: random.pick(kinds),
+  }))
+}

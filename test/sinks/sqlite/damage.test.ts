@@ -1,0 +1,96 @@
+import { writeFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { MaildrainError } from '../../../src/errors.ts'
+import { SqliteDatabase } from '../../../src/ledger/sqlite-database.ts'
+import type { RawMessage } from '../../../src/message.ts'
+import { sqlite } from '../../../src/sinks/sqlite/index.ts'
+import { Random } from '../../../src/testing/random.ts'
+import { notFull } from '../../support/full.ts'
+import { answersOf, bytesOf, fillFile, newFile, settle } from '../../support/ledger-files.ts'
+import { sinkContext } from '../../support/sinks.ts'
+
+const context = sinkContext()
+
+/** What the file answers when it is opened and looked at, or the code by which it is refused. */
+async function answerOf(bytes: Buffer, messages: readonly RawMessage[]): Promise<string> {
+  // Another name each time: SQLite remembers a file by what the system calls it as long as a handle lives.
+  const path = newFile()
+  writeFileSync(path, bytes)
+  const sink = sqlite({ path, openPatienceMs: 0, busyTimeoutMs: 0 })
+  try {
+    ;(await sink.peek?.(context))?.close()
+    await sink.open(context)
+    return JSON.stringify(answersOf(sink.ledger!, messages))
+  } catch (error) {
+    return error instanceof MaildrainError ? error.code : String(error)
+  } finally {
+    await sink.close()
+  }
+}
+
+/** How many of the files were refused; what is neither refused nor as it was written goes to `wrong`. */
+async function tryAll(
+  path: string,
+  files: (whole: Buffer) => Iterable<readonly [string, Buffer]>,
+): Promise<{ refused: number; sound: number; wrong: string[] }> {
+  const messages = await fillFile(path, 40)
+  const whole = bytesOf(path)
+  const written = await answerOf(whole, messages)
+  expect(written).toContain('"size":40')
+  const found = { refused: 0, sound: 0, wrong: [] as string[] }
+  for (const [name, bytes] of files(whole)) {
+    const answer = await answerOf(bytes, messages)
+    if (/^MAILDRAIN_(LEDGER|SINK)_/.test(answer)) found.refused += 1
+    else if (answer === written) found.sound += 1
+    else found.wrong.push(`${name}: ${answer}`)
+  }
+  return found
+}
+
+describe('fault 70, 71: a ledger that is not whole any more is refused, or says what was written', () => {
+  it('cut short', async () => {
+    const step = notFull === undefined ? 1 : 211
+    const { refused, wrong } = await tryAll(newFile(), function* (whole) {
+      // An empty file is a new one: nothing says that there ever was something in it.
+      for (let length = 1; length < whole.length; length += step)
+        yield [`${length}`, whole.subarray(0, length)]
+    })
+    expect(wrong).toEqual([])
+    expect(refused).toBeGreaterThan(100)
+  })
+
+  it('with a bit flipped', async () => {
+    const random = new Random(71)
+    const rounds = notFull === undefined ? 10_000 : 400
+    const { refused, sound, wrong } = await tryAll(newFile(), function* (whole) {
+      for (let round = 0; round < rounds; round += 1) {
+        const bytes = Buffer.from(whole)
+        const at = random.next() % bytes.length
+        bytes[at] = (bytes[at] ?? 0) ^ (1 << random.below(8))
+        yield [`${round}: octet ${at}`, bytes]
+      }
+    })
+    expect(wrong).toEqual([])
+    // What is free, and the mail itself, of which the ledger says nothing.
+    expect(sound).toBeGreaterThan(50)
+    expect(refused).toBeGreaterThan(50)
+  })
+})
+
+describe('what SQLite takes for sound', () => {
+  it.each([
+    ['an entry', 'UPDATE ledger SET copies = copies + 1 WHERE rowid = 7'],
+    ['an entry of another mailbox', "UPDATE ledger SET mailbox = 'aaaaaaaaaaaaaaaa'"],
+    ['the owner', 'UPDATE ledger_owner SET epoch = epoch + 1'],
+    ['what was observed', 'UPDATE ledger_host SET notes = \'{"a":2}\''],
+    ['the tally', 'UPDATE ledger_tally SET seen = seen + 1'],
+  ])('%s that somebody has changed is damage', async (_, sql) => {
+    const path = newFile()
+    const messages = await fillFile(path, 20)
+    const database = SqliteDatabase.openDurable(path, { busyTimeoutMs: 0 })
+    database.exec(sql)
+    database.close()
+    settle(path)
+    expect(await answerOf(bytesOf(path), messages)).toMatch(/^MAILDRAIN_LEDGER_(DAMAGED|LOST)$/)
+  })
+})

@@ -1,0 +1,205 @@
+import { writeFileSync } from 'node:fs'
+import { afterEach, describe, expect, it } from 'vitest'
+import { SqliteDatabase } from '../../../src/ledger/sqlite-database.ts'
+import type { RawMessage } from '../../../src/message.ts'
+import type { Sink, SinkContext } from '../../../src/sinks/sink.ts'
+import { sqlite } from '../../../src/sinks/sqlite/index.ts'
+import { bytesOf, fillFile, newFile, settle } from '../../support/ledger-files.ts'
+import { rawMessage } from '../../support/messages.ts'
+import { batchMessage, sinkContext } from '../../support/sinks.ts'
+
+const signal = new AbortController().signal
+const REBUILD = { rebuildLedger: true }
+const ACCEPT = { acceptMissing: true }
+const OTHER = 'other@mail.example'
+const refused = (code: string) => ({ code: `MAILDRAIN_LEDGER_${code}`, exitCode: 8 })
+
+const opened: Sink[] = []
+afterEach(async () => {
+  for (const sink of opened.splice(0)) await sink.close()
+})
+
+async function open(path: string, context: Partial<SinkContext> = {}): Promise<Sink> {
+  const sink = sqlite({ path, openPatienceMs: 0, busyTimeoutMs: 50 })
+  opened.push(sink)
+  try {
+    await sink.open(sinkContext(context))
+  } catch (error) {
+    await sink.close()
+    throw error
+  }
+  return sink
+}
+
+function run(path: string, sql: string): void {
+  const database = SqliteDatabase.openDurable(path, { busyTimeoutMs: 0 })
+  database.exec(sql)
+  database.close()
+  settle(path)
+}
+
+/** Of `fillFile`: those that have a row. */
+const written = (all: readonly RawMessage[]) => all.filter((_, n) => n % 5 !== 0)
+
+const held = ({ ledger }: Sink, all: readonly RawMessage[]): number =>
+  all.filter(({ key }) => {
+    const entry = ledger!.get(key)
+    return entry !== undefined && ledger!.holds(entry)
+  }).length
+
+const write = (sink: Sink, all: readonly RawMessage[]) =>
+  sink.write({ messages: all.map((each) => batchMessage(each)), tombstones: [] }, { signal })
+
+const rows = (path: string): number => {
+  const database = SqliteDatabase.openReader(path, { busyTimeoutMs: 0 })
+  const [count] = database.prepare('SELECT count(*) FROM messages').row() ?? []
+  database.close()
+  return Number(count)
+}
+
+describe('fault 73: a ledger that was emptied, while the file holds mail', () => {
+  it.each([
+    ['with its tally', 'DELETE FROM ledger; DELETE FROM ledger_tally'],
+    ['alone', 'DELETE FROM ledger'],
+    ['in part', 'DELETE FROM ledger WHERE rowid % 2'],
+    [
+      'with all that was ever known',
+      'DELETE FROM ledger; DELETE FROM ledger_owner; DELETE FROM ledger_tally',
+    ],
+  ])('%s: is refused, and made anew from the mail', async (_, sql) => {
+    const path = newFile()
+    const all = await fillFile(path, 40)
+    run(path, sql)
+    await expect(open(path)).rejects.toMatchObject(refused('LOST'))
+    await expect(open(path)).rejects.toThrow(/--rebuild-ledger.*--accept-missing/)
+    const sink = await open(path, REBUILD)
+    expect(held(sink, written(all))).toBe(written(all).length)
+    expect(sink.ledger?.tally?.seen).toBe(sink.ledger?.size)
+    const { key, octets, headerSha256 } = all[1]!
+    expect(sink.ledger?.get(key)).toMatchObject({ state: 'delivered', octets, headerSha256 })
+    await write(sink, all.slice(1, 3))
+    await sink.close()
+    expect(rows(path)).toBe(written(all).length)
+    expect(held(await open(path), written(all))).toBe(written(all).length)
+  })
+
+  it('accepted, it begins anew, and what comes again is not doubled', async () => {
+    const path = newFile()
+    const all = await fillFile(path, 40)
+    run(path, 'DELETE FROM ledger')
+    const sink = await open(path, ACCEPT)
+    expect(sink.ledger?.size).toBe(0)
+    await write(sink, written(all))
+    await sink.close()
+    expect(rows(path)).toBe(written(all).length)
+    expect((await open(path)).ledger?.size).toBe(written(all).length)
+  })
+
+  it('believes only what the bytes bear out', async () => {
+    const path = newFile()
+    const all = await fillFile(path, 5)
+    run(path, "DELETE FROM ledger; UPDATE messages SET raw = x'00' WHERE uidl = 'uid-2'")
+    const sink = await open(path, REBUILD)
+    expect(sink.ledger?.get(all[2]!.key)).toBeUndefined()
+    expect(sink.ledger?.size).toBe(3)
+  })
+
+  it('another mailbox of the file is not concerned', async () => {
+    const path = newFile()
+    await fillFile(path, 10)
+    const theirs = rawMessage('1', '1', OTHER)
+    await write(await open(path, { mailbox: OTHER }), [theirs])
+    await opened[0]!.close()
+    run(path, "DELETE FROM ledger WHERE uidl <> x'31'")
+    expect(held(await open(path, { mailbox: OTHER }), [theirs])).toBe(1)
+    await expect(open(path)).rejects.toMatchObject(refused('LOST'))
+  })
+})
+
+describe('what was forgotten in order', () => {
+  it('is neither lost nor rebuilt; after a loss it is counted as what it was', async () => {
+    const path = newFile()
+    const all = [1, 2, 3].map((n) => rawMessage(`${n}`, `${n}`))
+    let sink = await open(path)
+    await write(sink, all)
+    const gone = { ...sink.ledger!.get(all[0]!.key)!, state: 'gone', was: 'delivered', goneAt: 1 }
+    const message = { entry: gone as ReturnType<typeof batchMessage>['entry'], records: [] }
+    await sink.write({ messages: [message], tombstones: [] }, { signal })
+    await sink.write({ messages: [], tombstones: [all[0]!.key] }, { signal })
+    await sink.close()
+    sink = await open(path, REBUILD)
+    expect(sink.ledger).toMatchObject({ size: 2, tally: { seen: 3, pruned: { delivered: 1 } } })
+    await sink.close()
+    run(path, 'DELETE FROM ledger')
+    sink = await open(path, REBUILD)
+    expect(sink.ledger).toMatchObject({ size: 3, tally: { seen: 3, pruned: { delivered: 0 } } })
+  })
+})
+
+describe('fault 71: a damaged ledger', () => {
+  it('is repaired from what is sound in it and from the mail', async () => {
+    const path = newFile()
+    const all = await fillFile(path, 40)
+    // A delivered one, and one that is kept: of that nothing is in the mail.
+    run(
+      path,
+      `UPDATE ledger SET attempts = 9 WHERE uidl IN (x'${hex('uid-1')}', x'${hex('uid-5')}')`,
+    )
+    await expect(open(path)).rejects.toMatchObject(refused('DAMAGED'))
+    const sink = await open(path, REBUILD)
+    expect(held(sink, written(all))).toBe(written(all).length)
+    expect(sink.ledger?.get(all[5]!.key)).toBeUndefined()
+    expect(sink.ledger?.get(all[10]!.key)).toMatchObject({ state: 'kept', reason: 'filtered' })
+    expect(sink.ledger).toMatchObject({ size: 39, host: '{"a":1}', tally: { seen: 39 } })
+    await sink.close()
+    expect((await open(path)).ledger?.size).toBe(39)
+  })
+
+  it.each(['ledger', 'ledger_owner', 'ledger_host', 'ledger_tally', 'ledger_meta'])(
+    'whose table %s is missing is repaired',
+    async (table) => {
+      const path = newFile()
+      const all = await fillFile(path, 40)
+      run(path, `DROP TABLE ${table}`)
+      await expect(open(path)).rejects.toMatchObject(refused('DAMAGED'))
+      const sink = await open(path, REBUILD)
+      expect(held(sink, written(all))).toBe(written(all).length)
+      await sink.close()
+      await expect(open(path)).resolves.toBeDefined()
+    },
+  )
+
+  it('whose pages are overwritten is repaired, and the mail is not touched', async () => {
+    const path = newFile()
+    const all = await fillFile(path, 400)
+    const mail = rows(path)
+    const pages = rootPages(path)
+    for (const page of pages) {
+      const bytes = bytesOf(path)
+      bytes.fill(0xa5, (page - 1) * 4096, page * 4096)
+      const broken = newFile()
+      writeFileSync(broken, bytes)
+      await expect(open(broken)).rejects.toMatchObject(refused('DAMAGED'))
+      const sink = await open(broken, REBUILD)
+      expect(held(sink, written(all))).toBe(written(all).length)
+      await sink.close()
+      expect(rows(broken)).toBe(mail)
+      const again = await open(broken)
+      expect(held(again, written(all))).toBe(written(all).length)
+      await again.close()
+    }
+    expect(pages.length).toBeGreaterThan(6)
+  })
+})
+
+const hex = (text: string): string => Buffer.from(text).toString('hex')
+
+/** Pages from which the ledger's tables and indexes begin. */
+function rootPages(path: string): number[] {
+  const database = SqliteDatabase.openReader(path, { busyTimeoutMs: 0 })
+  const found = database
+    .prepare("SELECT rootpage FROM sqlite_master WHERE tbl_name LIKE 'ledger%'")
+    .rows()
+  database.close()
+  return found.map(([page]) => Number(page))
+}
