@@ -39,9 +39,9 @@ function largeMail() {
   return mailboxOf(
     Array.from({ length: small.size }, (_, index) => {
       const { uidl } = small.message(index)
-      const raw = toCrlf(small.message(index).read())
-      if (index % 3 !== 0) return { uidl, raw }
-      return { uidl, raw: Buffer.concat([raw, Buffer.alloc(3_000_000, `line ${index}\r\n`)]) }
+      const raw = small.message(index).read()
+      const more = index % 3 === 0 ? Buffer.alloc(3_000_000, `line ${index}\r\n`) : Buffer.alloc(0)
+      return { uidl, raw: toCrlf(Buffer.concat([raw, more])) }
     }),
   )
 }
@@ -60,29 +60,28 @@ describe.skipIf(wanting !== undefined)(`memory${wanting ? `: ${wanting}` : ''}`,
   it('fault 77: killed by the kernel again and again as the memory allows: each message once', async () => {
     const mail = await KnownMail.serve(join(newDirectory(), 'mail.db'), { mailbox: largeMail() })
     const ended: (number | null)[] = []
-    for (let mebibytes = 60; ended.at(-1) !== 0; mebibytes += 20) {
+    for (let mebibytes = 90; ended.at(-1) !== 0; mebibytes += 30) {
       const { code } = await runCli(mail.args(8), {}, limited(mebibytes * MIB))
       ended.push(code)
       expect(mail.fates()).toEqual(NO_LOSS)
     }
     // Null: by a signal.
-    expect(ended.filter((code) => code === null).length).toBeGreaterThan(1)
+    expect(ended.filter((code) => code === null).length).toBeGreaterThan(0)
     expect(mail.server.remaining()).toBe(0)
-    console.log(ended)
     await mail.close()
   }, 120_000)
 
   it('fault 77: a heap that is too small: each message once', async () => {
     const mail = await KnownMail.serve(join(newDirectory(), 'mail.db'), { mailbox: largeMail() })
     const ended: (number | null)[] = []
-    for (let mebibytes = 8; ended.at(-1) !== 0; mebibytes += 8) {
+    for (let mebibytes = 8; ended.at(-1) !== 0; mebibytes += 16) {
       const { code } = await runCli(mail.args(8), {
         NODE_OPTIONS: `--max-old-space-size=${mebibytes}`,
       })
       ended.push(code)
       expect(mail.fates()).toEqual(NO_LOSS)
     }
-    console.log(ended)
+    expect(ended.filter((code) => code === null).length).toBeGreaterThan(0)
     expect(mail.server.remaining()).toBe(0)
     await mail.close()
   }, 120_000)
