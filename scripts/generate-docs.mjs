@@ -2,12 +2,22 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { format, resolveConfig } from 'prettier'
+import { register } from 'tsx/esm/api'
 import { switchPage } from './switch-table.mjs'
 
 const root = join(import.meta.dirname, '..')
 const { referencePages } = await import(join(root, 'dist', 'config', 'reference.js'))
 
-const pages = { ...referencePages(), 'docs/reference/test-server.md': switchPage() }
+// What it shows is declared in tests, which are not built.
+register()
+const { withFigures } = await import('./guarantee-figures.ts')
+
+const GUARANTEES = 'docs/guarantees.md'
+const pages = {
+  ...referencePages(),
+  'docs/reference/test-server.md': switchPage(),
+  [GUARANTEES]: withFigures(root, readFileSync(join(root, GUARANTEES), 'utf8')),
+}
 
 let stale = 0
 for (const [path, text] of Object.entries(pages)) {

@@ -85,6 +85,9 @@ const SOUND: readonly ((cell: SqlCell | undefined) => boolean)[] = [
 
 export const uidlBytes = (uidl: string): Buffer => Buffer.from(uidl, 'latin1')
 
+/** A clock may give fractions; a row holds what every reader of it gets alike. Never before the time that was meant. */
+export const wholeMs = (ms: number): number => Math.ceil(ms)
+
 const fieldsOf = (entry: LedgerEntry): readonly (string | number | null)[] => [
   entry.key,
   entry.uidl,
@@ -99,8 +102,8 @@ const fieldsOf = (entry: LedgerEntry): readonly (string | number | null)[] => [
   entry.attempts,
   entry.copies,
   entry.place,
-  entry.at,
-  entry.goneAt,
+  wholeMs(entry.at),
+  entry.goneAt === null ? null : wholeMs(entry.goneAt),
 ]
 
 /**

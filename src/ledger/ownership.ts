@@ -7,7 +7,7 @@ import { hostname } from 'node:os'
 import { type LedgerError, SinkError } from '../errors.ts'
 import { mailboxKey } from '../identity.ts'
 import { checksumOf } from './checksum.ts'
-import { damaged } from './ledger-row.ts'
+import { damaged, wholeMs } from './ledger-row.ts'
 import type { SqliteDatabase, SqlRow } from './sqlite-database.ts'
 
 export const ownerTableSql = `
@@ -67,7 +67,7 @@ export class Ownership {
           epoch: (before?.epoch ?? options.above ?? 0) + 1,
           batch: 0,
         },
-        ...{ host: hostname(), pid: process.pid, at: options.at },
+        ...{ host: hostname(), pid: process.pid, at: wholeMs(options.at) },
       }
       putOwner(database, claimed)
       return claimed

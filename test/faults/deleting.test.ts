@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest'
 import { type Behaviour, type Pop3Event, startPop3Server } from '../../src/testing/index.ts'
 import { drainInto } from '../support/drains.ts'
 import { holds, until } from '../support/faults.ts'
+import { knownMailbox } from '../support/known-mailbox.ts'
 import { MemorySink } from '../support/memory-sink.ts'
-import { knownMailbox, proveDrain, sha256 } from '../support/proven-drain.ts'
+import { proveDrain, sha256 } from '../support/proven-drain.ts'
 
 describe('QUIT is -ERR', () => {
   it('fault 13: and nothing was removed, for a while', async () => {

@@ -98,6 +98,13 @@ it('an entry that a flipped bit has made senseless is damage, not a state nobody
   )
 })
 
+it('a clock that gives fractions makes no damage', () => {
+  const { table } = openTable()
+  table.put(entry('u', 'a', { at: 1.25, state: 'gone', was: 'delivered', goneAt: 2.75 }))
+  table.verify()
+  expect(table.byUidl('u')).toMatchObject([{ at: 2, goneAt: 3 }])
+})
+
 it('a scratch ledger leaves nothing behind', () => {
   const directory = mkdtempSync(join(tmpdir(), 'maildrain-scratch-'))
   const ledger = openScratchLedger({ directory, mailbox: MAILBOX })

@@ -1,18 +1,16 @@
 /**
  * `npm run simulate [-- --schedules N] [--from SEED]`: drains in a simulated world, each single fault first, then seeds at
- * random. `-- --seed SEED [--choice JSON] [--plan JSON]` runs one again and tells what happened.
+ * random; `--record` keeps the figures for docs/guarantees.md. `-- --seed SEED [--choice JSON] [--plan JSON]` runs one again and tells what happened.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { formatCount, formatSeconds } from '../../src/observe/units.ts'
 import type { Fault } from './engine/faults.ts'
+import { record } from './figures.ts'
 import { simulate } from './hunt.ts'
 import type { Choice } from './setting.ts'
 import { simulateMany } from './simulation.ts'
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
-const root = join(import.meta.dirname, '../..')
 
 async function again(seed: number, choice: Choice, plan?: readonly Fault[]): Promise<boolean> {
   const { outcome } = await simulate(seed, choice, plan, true)
@@ -44,11 +42,7 @@ async function many(schedules: number, from: number, processes: number): Promise
   say(
     `${formatCount(sum.schedules)} schedules in ${formatSeconds(seconds)}: ${formatCount(sum.lives)} runs, ${formatCount(sum.crashes)} crashes, ${formatCount(sum.effects)} effects, ${formatCount(sum.delivered)} messages delivered; ${found.length} broke something`,
   )
-  mkdirSync(join(root, '.cache'), { recursive: true })
-  writeFileSync(
-    join(root, '.cache/simulation.json'),
-    JSON.stringify({ sum, seconds, found: found.length }),
-  )
+  if (values.record) record({ simulation: { sum, seconds, found: found.length } })
   return found.length === 0
 }
 
@@ -60,6 +54,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     choice: { type: 'string', default: '{}' },
     plan: { type: 'string' },
+    record: { type: 'boolean', default: false },
   },
 })
 const { seed, choice, plan, schedules, from, processes } = values

@@ -7,7 +7,7 @@ import { type Found, type Sum, add, nothing, shrink, simulate } from './hunt.ts'
 import type { Choice } from './setting.ts'
 import { systematic } from './systematic.ts'
 
-export interface RangeOrder {
+interface RangeOrder {
   readonly from: number
   /** Last seed. */
   readonly to: number

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type Sum, nothing } from './hunt.ts'
-import type { RangeOrder, RangeWord } from './range.ts'
+import type { RangeWord } from './range.ts'
 
 export interface SimulationOptions {
   readonly from: number
@@ -56,7 +56,9 @@ function runPart(
   part: number,
   hear: (word: RangeWord) => void,
 ): Promise<void> {
-  const order: RangeOrder = { from: from + part, to, step: processes, systematic, ms }
+  // JSON has no Infinity.
+  const [last, most] = [to, ms].map((value) => Math.min(value, Number.MAX_SAFE_INTEGER))
+  const order = { from: from + part, to: last, step: processes, systematic, ms: most }
   const script = join(import.meta.dirname, 'range.ts')
   const child = spawn(process.execPath, [...NODE, script, JSON.stringify(order)], {
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -36,7 +36,7 @@ export class Life {
   }
 
   readonly clock: Clock = {
-    now: () => BEGINNING + this.#scheduler.now + this.#skipped + this.wallSkew,
+    now: () => Math.floor(BEGINNING + this.#scheduler.now + this.#skipped + this.wallSkew),
     monotonic: () => this.#scheduler.now + this.#skipped,
     timer: (ms, fire) => this.#timer(ms, fire),
   }

@@ -6,6 +6,8 @@ import { spawn } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { record } from '../figures.ts'
 import { type PlantedBug, plantedBugs } from './bugs.ts'
 
 const SECONDS = 10
@@ -79,6 +81,7 @@ async function attempt(bug: PlantedBug): Promise<string | undefined> {
     const [first = ''] = violations
     if (seed === null) return `not found in ${schedules} schedules`
     if (!bug.breaks.includes(first.charAt(0))) return `found as something else: ${first}`
+    slowestSeconds = Math.max(slowestSeconds, ms / 1000)
     say(`found      ${bug.name}: seed ${seed}, ${(ms / 1000).toFixed(1)} s: ${first}`)
     return undefined
   } catch (error) {
@@ -87,6 +90,8 @@ async function attempt(bug: PlantedBug): Promise<string | undefined> {
     rmSync(directory, { recursive: true, force: true })
   }
 }
+
+let slowestSeconds = 0
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
@@ -99,7 +104,11 @@ async function forEach<T>(items: readonly T[], work: (item: T) => Promise<void>)
   await Promise.all(Array.from({ length: AT_ONCE }, take))
 }
 
-const [only] = process.argv.slice(2)
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { record: { type: 'boolean', default: false } },
+})
+const [only] = positionals
 const bugs = plantedBugs.filter(({ name }) => only === undefined || name.includes(only))
 let missed = 0
 await forEach(bugs, async (bug) => {
@@ -114,4 +123,8 @@ rmSync(healthy, { recursive: true, force: true })
 if (seed !== null) say(`as it is, seed ${seed} breaks something: ${violations.join('; ')}`)
 else say(`as it is, ${schedules} schedules break nothing`)
 say(`${bugs.length - missed} of ${bugs.length} planted bugs found`)
+if (values.record)
+  record({
+    planted: { planted: bugs.length, found: bugs.length - missed, slowestSeconds },
+  })
 process.exitCode = missed > 0 || seed !== null ? 1 : 0

@@ -74,6 +74,12 @@ export class SimulatedBroker {
     }))
   }
 
+  /** Behind the last record of each partition, whatever becomes of its transaction. */
+  ends(topic: string): ReadonlyMap<number, bigint> {
+    const { partitions } = this.#topic(topic)
+    return new Map(partitions.map((slots, partition) => [partition, BigInt(slots.length)]))
+  }
+
   /** @returns committed records below `to`, and where reading goes on */
   fetch(topic: string, partition: number, from: bigint, to: bigint | undefined) {
     const slots = this.#topic(topic).partitions[partition] ?? []

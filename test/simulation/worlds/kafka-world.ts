@@ -89,6 +89,10 @@ class LifeClient implements KafkaClient {
     return this.#ask(() => this.#broker.offsets(topic))
   }
 
+  ends(topic: string) {
+    return this.#ask(() => this.#broker.ends(topic))
+  }
+
   async read({ topic, partition, from, to, onRecords, signal }: ReadOptions): Promise<bigint> {
     for (let position = from; ;) {
       signal.throwIfAborted()
