@@ -14,8 +14,6 @@ import { drainInto } from './drains.ts'
 import { knownMailbox } from './known-mailbox.ts'
 import { MemorySink } from './memory-sink.ts'
 
-export { knownMailbox } from './known-mailbox.ts'
-
 export const sha256 = (bytes: Uint8Array): string =>
   createHash('sha256').update(bytes).digest('hex')
 
