@@ -97,8 +97,12 @@ export class Ownership {
     this.#owner = next
   }
 
-  /** @throws SinkError MAILDRAIN_SINK_FENCED when another has taken over */
+  /**
+   * @throws SinkError MAILDRAIN_SINK_FENCED when another has taken over, MAILDRAIN_SINK_REFUSED when the file is not where
+   * it was: what it holds is not to be had any more
+   */
   confirm(): void {
+    this.#database.assertInPlace()
     const [epoch, , , , checksum] = this.#row() ?? []
     if (epoch !== this.epoch) throw this.#fenced()
     if (checksum !== sumOf(this.#owner)) throw ownerDamaged(this.#database)

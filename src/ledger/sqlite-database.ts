@@ -5,9 +5,9 @@
  * Buffer, every failure a code, and no further use of a handle that has seen an I/O error.
  */
 import { randomBytes } from 'node:crypto'
-import { statSync, unlinkSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, statSync, unlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type Libsql from 'libsql'
 import { MaildrainError, SinkError } from '../errors.ts'
 import { isIoFailure, sqliteFailure } from './sqlite-error.ts'
@@ -96,7 +96,9 @@ export class SqliteDatabase {
       // Before WAL: the header of the main file then says whose it is, whatever is still in the log.
       options.create?.(database)
       database.#assertPragma('PRAGMA journal_mode = WAL', 'wal')
+      database.#assertSwitched()
       database.#assertPragma('PRAGMA synchronous', 2)
+      database.#syncNames()
       return database
     } catch (error) {
       database.close()
@@ -190,7 +192,7 @@ export class SqliteDatabase {
     this.#changes += 1
     try {
       const result = work()
-      this.#assertInPlace()
+      this.assertInPlace()
       this.#commit(wasCommitted)
       return result
     } finally {
@@ -229,8 +231,11 @@ export class SqliteDatabase {
     }
   }
 
-  /** A file that was moved or removed under us takes commits that nobody will ever read. */
-  #assertInPlace(): void {
+  /**
+   * A file that was moved or removed under us takes commits that nobody will ever read.
+   * @throws SinkError MAILDRAIN_SINK_REFUSED
+   */
+  assertInPlace(): void {
     if (this.#identity === null) return
     let found: string | null = null
     try {
@@ -243,6 +248,30 @@ export class SqliteDatabase {
       'MAILDRAIN_SINK_REFUSED',
       `${this.path} was moved, removed or replaced while it was open; put it back and run again`,
     )
+  }
+
+  /** The switch is committed when its statement ends, and libsql does not say when that fails: the next read shows it. */
+  #assertSwitched(): void {
+    this.prepare('SELECT count(*) FROM sqlite_master').row()
+    const found = this.prepare('PRAGMA journal_mode').row()?.[0]
+    if (found === 'wal') return
+    throw new SinkError(
+      'MAILDRAIN_SINK_IO_FAILED',
+      `${this.#name()} could not be switched to a write-ahead log (it stays ${String(found)}); look at the disk and run again`,
+    )
+  }
+
+  /** Of the file and its log, which is there by now. SQLite syncs the directory too, and ignores it when that fails. */
+  #syncNames(): void {
+    const directory = dirname(this.path)
+    this.#guard('sync the directory of', () => {
+      const descriptor = openSync(directory, 'r')
+      try {
+        fsyncSync(descriptor)
+      } finally {
+        closeSync(descriptor)
+      }
+    })
   }
 
   #assertPragma(sql: string, expected: SqlCell): void {

@@ -19,6 +19,7 @@ import type { Transform } from '../transforms/stage.ts'
 import { type DrainTuning, type ResolvedDrainTuning, drainTuning } from './options.ts'
 import { type Progress, type Receipt, assertIdentity } from './receipt.ts'
 import { SourceRun } from './source-run.ts'
+import { sinkFailure } from './sink-writer.ts'
 import { Stop } from './stop.ts'
 
 export interface DrainerOptions extends DrainTuning {
@@ -118,7 +119,7 @@ export class Drainer {
       await this.stop.unlessOver(opened)
     } catch (error) {
       over.throwIfAborted()
-      throw error
+      throw sinkFailure(sink.name, error)
     }
     over.throwIfAborted()
   }

@@ -77,14 +77,31 @@ export class SinkWriter {
       await waitOutOutages(this.#options, () => sink.write(batch, { signal }))
       return new Map()
     } catch (error) {
-      if (error instanceof BatchError) return error.failures
-      if (error instanceof MaildrainError) throw error
-      throw unexpected(sink.name, error)
+      if (error instanceof BatchError) return failuresOf(error, sink.name, batch)
+      throw sinkFailure(sink.name, error)
     }
   }
 }
 
-const unexpected = (name: string, error: unknown): SinkError =>
-  new SinkError('MAILDRAIN_SINK_REFUSED', `${name} failed: ${describeError(error)}`, {
-    cause: error,
-  })
+/** Whoever names what is not in the batch means something else, and nobody knows which message: none is delivered. */
+function failuresOf(
+  { failures }: BatchError,
+  name: string,
+  { messages }: Batch,
+): ReadonlyMap<number, MaildrainError> {
+  for (const index of failures.keys())
+    if (messages[index] === undefined)
+      throw new SinkError(
+        'MAILDRAIN_SINK_REFUSED',
+        `${name} rejected message ${index} of a batch of ${messages.length}, which it does not have; correct the sink`,
+      )
+  return failures
+}
+
+/** @returns the error itself when it has a code */
+export const sinkFailure = (name: string, error: unknown): MaildrainError =>
+  error instanceof MaildrainError
+    ? error
+    : new SinkError('MAILDRAIN_SINK_REFUSED', `${name} failed: ${describeError(error)}`, {
+        cause: error,
+      })

@@ -22,7 +22,7 @@ import type { Delivery, Verdict } from './delivery.ts'
 import type { ResolvedDrainTuning } from './options.ts'
 import { waitOutOutages } from './outage.ts'
 import type { Progress } from './receipt.ts'
-import { SinkWriter } from './sink-writer.ts'
+import { SinkWriter, sinkFailure } from './sink-writer.ts'
 import type { Stop } from './stop.ts'
 
 export interface SourceRunOptions {
@@ -185,7 +185,8 @@ export class SourceRun {
     const limits = { clock, ms: sinkPatienceMs, signal: this.#abort.signal, late }
     try {
       await withDeadline(limits, () => waitOutOutages(patience, ask))
-    } catch (error) {
+    } catch (thrown) {
+      const error = sinkFailure(sink.name, thrown)
       this.#fail(error)
       throw error
     }

@@ -73,7 +73,7 @@ describe('access tokens', () => {
       ...more,
     })
 
-  it('--token-command is run again when its token is rejected, and finds no secret of ours', async () => {
+  it('fault 112: --token-command is run again when its token is rejected, and finds no secret of ours', async () => {
     const directory = newDirectory()
     const script = `echo "$MAILDRAIN_FORCE_REFRESH:$MAILDRAIN_PASSWORD:$MAILDRAIN_TOKEN" >> ${directory}/runs; if test "$MAILDRAIN_FORCE_REFRESH" = 1; then touch ${directory}/renewed; fi; if test -f ${directory}/renewed; then echo good; else echo stale; fi`
     const server = await serveTokens('good')

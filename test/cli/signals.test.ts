@@ -55,7 +55,7 @@ describe('a signal', () => {
     ['SIGINT', 130],
     ['SIGTERM', 143],
   ] as const)(
-    '%s brings what was read to its end: exit %i, one line, the rest stays on the server',
+    'fault 55: %s brings what was read to its end: exit %i, one line, the rest stays on the server',
     async (signal, exit) => {
       const { path, args, receipt } = await setup(slowly)
       const { child, result } = startCli(['drain', ...args, '--quiet'])
@@ -98,7 +98,7 @@ describe('a signal', () => {
     await completes(args, path)
   })
 
-  it('that comes twice ends it at once, and nothing is lost or doubled', async () => {
+  it('fault 56: that comes twice ends it at once, and nothing is lost or doubled', async () => {
     const { path, args } = await setup({ stallMessages: (index) => (index === 50 ? 5 : undefined) })
     const run = startCli(['drain', ...args, '--stop-grace-seconds', '600'])
     const said = announced(run)

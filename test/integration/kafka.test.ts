@@ -91,7 +91,7 @@ describe.skipIf(noBroker !== undefined)(`Kafka${noBroker ? `: ${noBroker}` : ''}
   })
   afterAll(() => server.close())
 
-  describe('R2: a transaction whose end is lost on the way', () => {
+  describe('R2, fault 84: a transaction whose end is lost on the way', () => {
     it.each(['request', 'reply'] as const)(
       'the %s: every message is in the topic once',
       async (what) => {
@@ -107,7 +107,7 @@ describe.skipIf(noBroker !== undefined)(`Kafka${noBroker ? `: ${noBroker}` : ''}
     )
   })
 
-  describe('G11: two drainers', () => {
+  describe('G11, fault 76: two drainers', () => {
     it('one that was suspended, with nothing left to write, finds out before it deletes', async () => {
       const keep = () => args().filter((arg) => arg !== '--delete')
       expect((await runCli(keep())).code).toBe(0)
@@ -147,7 +147,7 @@ describe.skipIf(noBroker !== undefined)(`Kafka${noBroker ? `: ${noBroker}` : ''}
       expect(await readTopic(broker.brokers, topic, 300)).toEqual(hashesIn(300))
     })
 
-    it('a frozen owner that wakes up after the takeover commits nothing', async () => {
+    it('fault 86: a frozen owner that wakes up after the takeover commits nothing', async () => {
       const zombie = await openSink()
       const newcomer = await openSink()
       await expect(zombie.write(batchOf(...messages(2)))).rejects.toMatchObject({
@@ -184,7 +184,7 @@ describe.skipIf(noBroker !== undefined)(`Kafka${noBroker ? `: ${noBroker}` : ''}
   })
 
   describe('what is refused, in one line', () => {
-    it('no permission to create the topic: exit 5', async () => {
+    it('fault 90: no permission to create the topic: exit 5', async () => {
       const anyone = { principal: 'User:*', host: '*' }
       const cluster = { resourceType: AclResourceTypes.CLUSTER, resourceName: 'kafka-cluster' }
       const literal = { resourcePatternType: ResourcePatternTypes.LITERAL }
@@ -222,7 +222,7 @@ describe.skipIf(noBroker !== undefined)(`Kafka${noBroker ? `: ${noBroker}` : ''}
       expectRefused(await runCli(args()), 2, 'MAILDRAIN_CONFIG_TOPIC_COMPACTED', topic)
     })
 
-    it('G5: a data topic that was deleted and made again: exit 8', async () => {
+    it('G5, fault 90: a data topic that was deleted and made again: exit 8', async () => {
       const sink = await openSink()
       await sink.write(batchOf(...messages(5)))
       await sink.close()
@@ -266,7 +266,7 @@ describe.skipIf(noBroker !== undefined)(`Kafka${noBroker ? `: ${noBroker}` : ''}
     }, 60_000)
   })
 
-  it('a topic with a small limit: a message that does not fit is kept, exit 6', async () => {
+  it('fault 89: a topic with a small limit: a message that does not fit is kept, exit 6', async () => {
     await makeTopic(broker.brokers, topic, { 'max.message.bytes': '2000' })
     await server.close()
     const large = 'a long line of text\r\n'.repeat(300)
@@ -278,7 +278,7 @@ describe.skipIf(noBroker !== undefined)(`Kafka${noBroker ? `: ${noBroker}` : ''}
     expect(server.remaining()).toBe(1)
   })
 
-  it('R3: a broker that is killed in the middle and comes back: every message once', async ({
+  it('R3, fault 78: a broker that is killed in the middle and comes back: every message once', async ({
     skip,
   }) => {
     skip(!broker.controllable, 'the broker of MAILDRAIN_TEST_KAFKA is not ours to stop')
@@ -297,7 +297,7 @@ describe.skipIf(noBroker !== undefined)(`Kafka${noBroker ? `: ${noBroker}` : ''}
     expect(await readTopic(broker.brokers, topic, 400)).toEqual(hashesIn(400))
   }, 120_000)
 
-  it('R6: a broker that freezes is given up by the watchdog, and no message is doubled when it thaws', async ({
+  it('R6, fault 79: a broker that freezes is given up by the watchdog, and no message is doubled when it thaws', async ({
     skip,
   }) => {
     skip(!broker.controllable, 'the broker of MAILDRAIN_TEST_KAFKA is not ours to stop')

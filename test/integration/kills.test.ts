@@ -47,7 +47,7 @@ async function drainUnderKills(to: string): Promise<Pop3Server> {
   return server
 }
 
-it('G1, G5: into SQLite', async () => {
+it('G1, G5, fault 53: into SQLite', async () => {
   const path = join(newDirectory(), 'mail.db')
   await drainUnderKills(`sqlite:${path}`)
   const database = SqliteDatabase.openReader(path, { busyTimeoutMs: 1000 })
@@ -63,7 +63,7 @@ describe.skipIf(noBroker !== undefined)(`Kafka${noBroker ? `: ${noBroker}` : ''}
   })
   afterAll(() => broker.stop())
 
-  it('G1, G5, G11: into Kafka', async () => {
+  it('G1, G5, G11, fault 53: into Kafka', async () => {
     const topic = `mail-${randomUUID()}`
     await drainUnderKills(`kafka://${broker.brokers.join(',')}/${topic}`)
     expect(await readTopic(broker.brokers, topic, MESSAGES)).toEqual(expected())

@@ -77,7 +77,7 @@ describe.skipIf(wanting !== undefined)(`outages${wanting ? `: ${wanting}` : ''}`
   describe.skipIf(withoutControl !== undefined)(
     `of the broker${withoutControl ? `: ${withoutControl}` : ''}`,
     () => {
-      it(`G1, G15: down for ${DOWN_MS / 1000} s in the middle: the drain waits, deletes nothing meanwhile, and finishes`, async () => {
+      it(`G1, G15, fault 78: down for ${DOWN_MS / 1000} s in the middle: the drain waits, deletes nothing meanwhile, and finishes`, async () => {
         const run = start()
         await underWay()
         await broker.kill()
@@ -100,7 +100,7 @@ describe.skipIf(wanting !== undefined)(`outages${wanting ? `: ${wanting}` : ''}`
         await expectDrained(run)
       }, 180_000)
 
-      it('G11, G15: frozen for 20 s', async () => {
+      it('G11, G15, fault 79: frozen for 20 s', async () => {
         const run = start()
         await underWay()
         await broker.pause()
@@ -118,7 +118,7 @@ describe.skipIf(wanting !== undefined)(`outages${wanting ? `: ${wanting}` : ''}`
         await expectDrained(run)
       }, 180_000)
 
-      it('G1, G5: killed at random moments, again and again', async () => {
+      it('G1, G5, fault 78: killed at random moments, again and again', async () => {
         const run = start()
         for (let kills = 0; kills < 3 && run.child.exitCode === null; kills += 1) {
           await pause(1500 + Math.random() * 1500)

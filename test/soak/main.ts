@@ -12,6 +12,7 @@ import { startBroker } from '../fixtures/kafka-broker.ts'
 import { type KillRound, killRound } from '../support/kill-round.ts'
 import { cutsKafkaSoak } from './cuts-kafka.ts'
 import { fuzzPop3 } from './fuzz-pop3.ts'
+import { powerCuts } from './power-cuts.ts'
 import { sessionsSoak } from './sessions.ts'
 import { simulationSoak } from './simulation.ts'
 import { type Soak, soaks } from './soaks.ts'
@@ -126,6 +127,7 @@ const own = new Map([
   ['simulation', simulationSoak],
   ['sessions', sessionsSoak],
   ['cuts-kafka', cutsKafkaSoak],
+  ['power-cuts', powerCuts],
 ])
 const proof = own.get(name) ?? (soak && ((_root, minutes) => run(name, soak, minutes)))
 if (proof === undefined) {

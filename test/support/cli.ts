@@ -22,10 +22,18 @@ export interface CliRun {
 
 export const newDirectory = (): string => mkdtempSync(join(tmpdir(), 'maildrain-cli-'))
 
-/** Runs `maildrain …`; the password is `secret` unless the environment says otherwise. */
-export function startCli(args: readonly string[], env: Record<string, string> = {}): CliRun {
+/**
+ * Runs `maildrain …`; the password is `secret` unless the environment says otherwise.
+ * @param under a command that runs it, with its arguments: `strace …`, `prlimit …`
+ */
+export function startCli(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  under: readonly string[] = [],
+): CliRun {
   const { XDG_STATE_HOME = newDirectory() } = env
-  const child = spawn(process.execPath, [main, ...args], {
+  const [command = '', ...rest] = [...under, process.execPath, main, ...args]
+  const child = spawn(command, rest, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, MAILDRAIN_PASSWORD: 'secret', ...env, XDG_STATE_HOME },
   })
@@ -40,8 +48,11 @@ export function startCli(args: readonly string[], env: Record<string, string> = 
   return { child, result }
 }
 
-export const runCli = (args: readonly string[], env?: Record<string, string>): Promise<CliResult> =>
-  startCli(args, env).result
+export const runCli = (
+  args: readonly string[],
+  env?: Record<string, string>,
+  under?: readonly string[],
+): Promise<CliResult> => startCli(args, env, under).result
 
 /** Messages in a database; 0 while it is not there yet. */
 export function messagesIn(path: string): number {

@@ -140,7 +140,7 @@ export class ParsePool {
       )
     if (!thread.ready) this.#failedStarts += 1
     if (this.#failedStarts >= MAX_FAILED_STARTS)
-      this.#fail(missing('its worker does not start: reinstall maildrain', cause))
+      this.#fail(missing(`its worker does not start${because(cause)}: reinstall maildrain`, cause))
     if (this.#over === undefined) this.#spawn()
     this.#handOut()
   }
@@ -179,6 +179,9 @@ export class ParsePool {
       job.reject(this.#over)
   }
 }
+
+/** For instance that no file can be opened any more. */
+const because = (cause: Error | undefined): string => (cause ? ` (${cause.message})` : '')
 
 const missing = (why: string, cause?: unknown): MaildrainError =>
   new MaildrainError('MAILDRAIN_INTERNAL', `mail cannot be parsed, ${why}`, { cause })

@@ -101,7 +101,7 @@ describe('reading', () => {
     expect(delivered(sink)).toEqual([smallMessage(0, 'x'.repeat(20_000)).read().toString('latin1')])
   })
 
-  it('case 80, case 81, G10: a slow destination holds back RETR, and NOOP keeps the session', async () => {
+  it('case 80, case 81, G10, fault 109: a slow destination holds back RETR, and NOOP keeps the session', async () => {
     const events: Pop3Event[] = []
     const server = await serve(
       12,
@@ -128,7 +128,7 @@ describe('reading', () => {
     expect(events.filter(({ verb }) => verb === 'NOOP').length).toBeGreaterThan(3)
   })
 
-  it('case 82: a server that drops silent sessions keeps this one, because NOOP comes in time', async () => {
+  it('case 82, fault 110: a server that drops silent sessions keeps this one, because NOOP comes in time', async () => {
     const server = await serve(3, { behaviour: { idleTimeoutMs: 300 } })
     const sink = new MemorySink()
     sink.beforeWrite = () => sleep(1000)

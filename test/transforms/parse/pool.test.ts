@@ -39,7 +39,7 @@ const around = (poison: string): string[] => [
 
 const expected = (why: string): string[] => around('!').map((body) => (body === '!' ? why : 'ok'))
 
-describe('G12: mail that breaks its parser', () => {
+describe('G12, fault 111: mail that breaks its parser', () => {
   it.each([
     ['ends its thread', 'EXIT', 'parser crashed', 10_000],
     ['never ends', 'HANG', 'parser timed out', 300],
