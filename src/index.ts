@@ -24,7 +24,7 @@ export type {
   WriteOptions,
 } from './sinks/sink.ts'
 export type { Source, SourceContext, SourceReport } from './sources/source.ts'
-export type { KeptReason, Ledger, LedgerEntry, LedgerState } from './ledger/ledger.ts'
+export type { KeptReason, Ledger, LedgerEntry, LedgerState, Tally } from './ledger/ledger.ts'
 export type {
   AttachmentInfo,
   HeaderField,
