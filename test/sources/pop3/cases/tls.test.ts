@@ -35,11 +35,14 @@ describe.skipIf(noOpenssl !== undefined)('a drain over STLS', () => {
     [22, 'nothing in CAPA', { capaLines: () => ['USER'] }, 'MAILDRAIN_POP3_STLS_REFUSED'],
     [22, '-ERR to CAPA', { capa: 'error' }, 'MAILDRAIN_POP3_STLS_REFUSED'],
     [24, 'no handshake', { stls: 'stalls' }, 'MAILDRAIN_POP3_TIMEOUT'],
-  ] as const)('case %i, fault 45, 46, 47: %s ends it before any credential was sent', async (...row) => {
-    const [, , behaviour, code] = row
-    const { server, drained } = await drainOverStls(behaviour)
-    await expect(drained).rejects.toMatchObject({ code })
-    expect(server.log.filter(({ verb }) => credentials(verb))).toEqual([])
-    expect(server.remaining()).toBe(5)
-  })
+  ] as const)(
+    'case %i, fault 45, 46, 47: %s ends it before any credential was sent',
+    async (...row) => {
+      const [, , behaviour, code] = row
+      const { server, drained } = await drainOverStls(behaviour)
+      await expect(drained).rejects.toMatchObject({ code })
+      expect(server.log.filter(({ verb }) => credentials(verb))).toEqual([])
+      expect(server.remaining()).toBe(5)
+    },
+  )
 })
