@@ -36,16 +36,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
   },
   {
-    name: 'an error of the destination is swallowed',
-    breaks: 'L',
-    choice: { destination: 'transactional', kinds: ['freeze'] },
-    change: [
-      pipeline('sink-writer.ts'),
-      'if (error instanceof MaildrainError) throw error',
-      'if (error instanceof MaildrainError) return new Map()',
-    ],
-  },
-  {
     name: 'an outage of the destination is taken for success',
     breaks: 'L',
     choice: { destination: 'transactional' },
@@ -177,16 +167,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'Kafka: brokers do not fence',
     breaks: 'D',
     choice: { destination: 'kafka', mistakes: { unfenced: true }, kinds: ['freeze'] },
-  },
-  {
-    name: 'Kafka: the ledger is not read again after a fence',
-    breaks: 'D',
-    choice: { destination: 'kafka', kinds: ['freeze', 'error-after'] },
-    change: [
-      kafka('committer.ts'),
-      'if (found === undefined || !saysDurable(found) || !index.holds(found)) return false',
-      'return false',
-    ],
   },
   {
     name: 'Kafka: records of an aborted transaction are shown',
