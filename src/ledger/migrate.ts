@@ -18,7 +18,7 @@ export const LEDGER_TABLES = [
 export const ledgerSql = `${META_SQL}; ${ownerTableSql}; ${hostTableSql}; ${tallyTableSql}; ${ledgerTableSql}`
 
 /**
- * Inside a transaction, so that a crash leaves the file as it was. 2 s at 144,524 entries.
+ * Inside a transaction, so that a crash leaves the file as it was. 3 s at 144,524 entries.
  * @throws LedgerError MAILDRAIN_LEDGER_DAMAGED for an entry that format 1 cannot have written
  */
 export function migrate(database: SqliteDatabase): void {

@@ -5,7 +5,7 @@
 import { unfetchedKey } from '../identity.ts'
 import { type LedgerEntry, type Tally, saysDurable } from './ledger.ts'
 
-/** Of a ledger that does not count , or has only begun to: what it holds is all that it knows of. */
+/** Of a ledger that does not count, or has only begun to: what it holds is all that it knows of. */
 export const tallyOf = (entries: number): Tally => ({
   ...{ seen: entries, vanished: 0 },
   pruned: { delivered: 0, deadLettered: 0, kept: 0 },

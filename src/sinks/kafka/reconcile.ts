@@ -6,7 +6,7 @@
 import type { Clock } from '../../clock.ts'
 import { type LedgerEntry, saysDurable } from '../../ledger/ledger.ts'
 import { lostLedger, missingEntries } from '../../ledger/lost.ts'
-import { rebuiltEntry } from '../../ledger/rebuild.ts'
+import { rebuiltEntry } from '../rebuilt-entry.ts'
 import { type ScratchLedger, entriesOf } from '../../ledger/scratch-ledger.ts'
 import { prunedEntries } from '../../ledger/tally.ts'
 import type { Logger } from '../../logger.ts'

@@ -36,7 +36,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
   },
   {
-    name: 'an outage of the destination is taken for success',
+    name: 'an error of the destination is swallowed',
     breaks: 'L',
     choice: { destination: 'transactional' },
     change: [
