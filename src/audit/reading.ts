@@ -18,16 +18,13 @@ export interface ReadingProgress {
 
 /** @throws ConfigError for a sink that cannot be read back */
 export function readerOf(sink: Sink): (context: PeekContext) => AsyncIterable<StoredRecord> {
-  if (sink.readBack === undefined)
+  const readBack = sink.readBack?.bind(sink)
+  if (readBack === undefined)
     throw new ConfigError(
       'MAILDRAIN_CONFIG_INVALID',
       `${sink.destination} cannot be read back; name a kafka or sqlite destination`,
     )
-  return (context) => sink.readBack?.(context) ?? nothing()
-}
-
-async function* nothing(): AsyncGenerator<StoredRecord> {
-  // Nothing to give.
+  return readBack
 }
 
 /** How much is to be read, as far as somebody knows. */

@@ -9,7 +9,7 @@ import { differences, formatAudit, formatManifestAudit } from '../observe/audit-
 import type { Sink } from '../sinks/sink.ts'
 import { openSink } from './destination.ts'
 import { observers } from './observers.ts'
-import { reportError } from './report-error.ts'
+import { reportError, reportUnlessStopped } from './report-error.ts'
 import { watchSignals } from './stop.ts'
 import { terminalWidth } from './terminal.ts'
 
@@ -39,9 +39,7 @@ async function run(flags: AuditFlags, at: Sink): Promise<number> {
     return auditExitCode(report) === EXIT.drained ? EXIT.drained : reportError(wrong(report), debug)
   } catch (error) {
     progress.stop()
-    const stopped = stop.exitCode === undefined ? error : stoppedBySignal(error)
-    const exitCode = reportError(stopped, debug)
-    return stop.exitCode ?? exitCode
+    return reportUnlessStopped(error, stop, { debug, stopped: 'nothing was changed' })
   } finally {
     stop.dispose()
   }
@@ -69,6 +67,3 @@ const wrong = (report: AuditReport | ManifestReport): MaildrainError =>
     'MAILDRAIN_DESTINATION_DIFFERS',
     `${report.destination} does not hold what ${'addsUp' in report ? 'its ledger' : 'the manifest'} says: ${differences(report)}; look at the report, and restore it from a backup`,
   )
-
-const stoppedBySignal = (cause: unknown): MaildrainError =>
-  new MaildrainError('MAILDRAIN_STOPPED', 'stopped by a signal; nothing was changed', { cause })

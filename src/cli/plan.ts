@@ -6,7 +6,7 @@ import { systemClock, systemRandom } from '../clock.ts'
 import { parseFlags } from '../config/flags.ts'
 import { type PlanFlags, planFlags } from '../config/plan-flags.ts'
 import { parseDestinationUrl } from '../config/urls.ts'
-import { ConfigError, EXIT, MaildrainError } from '../errors.ts'
+import { ConfigError, EXIT } from '../errors.ts'
 import { type Logger, silentLogger } from '../logger.ts'
 import { formatPlan } from '../observe/plan-page.ts'
 import type { LedgerView, Sink } from '../sinks/sink.ts'
@@ -17,7 +17,7 @@ import { openSink } from './destination.ts'
 import { observers } from './observers.ts'
 import { rehearse } from './rehearsal/rehearse.ts'
 import { formatRehearsal } from './rehearsal/rehearsal-page.ts'
-import { reportError } from './report-error.ts'
+import { reportUnlessStopped } from './report-error.ts'
 import { sourceOptions } from './source.ts'
 import { type Stop, watchSignals } from './stop.ts'
 import { terminalWidth } from './terminal.ts'
@@ -35,9 +35,8 @@ export async function planCommand(argv: readonly string[]): Promise<number> {
     await plan({ flags, sink, options, mailbox, stop, directory: directory.path })
     return EXIT.drained
   } catch (error) {
-    const stopped = stop.exitCode === undefined ? error : stoppedBySignal(error)
-    const exitCode = reportError(stopped, flags.logLevel === 'debug')
-    return stop.exitCode ?? exitCode
+    const debug = flags.logLevel === 'debug'
+    return reportUnlessStopped(error, stop, { debug, stopped: 'nothing was touched' })
   } finally {
     directory.remove()
     stop.dispose()
@@ -89,9 +88,6 @@ async function lookAt(parts: Parts, log: Logger): Promise<Survey> {
     view?.close()
   }
 }
-
-const stoppedBySignal = (cause: unknown): MaildrainError =>
-  new MaildrainError('MAILDRAIN_STOPPED', 'stopped by a signal; nothing was touched', { cause })
 
 async function peek(
   sink: Sink | undefined,

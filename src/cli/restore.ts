@@ -10,7 +10,7 @@ import { type RestoreReceipt, restoreExitCode } from '../restore/receipt.ts'
 import { type RestoreOptions, restore } from '../restore/restore.ts'
 import { openSink } from './destination.ts'
 import { observers } from './observers.ts'
-import { reportError } from './report-error.ts'
+import { reportError, reportUnlessStopped } from './report-error.ts'
 import { watchSignals } from './stop.ts'
 import { terminalWidth } from './terminal.ts'
 
@@ -46,9 +46,8 @@ async function run(
       : reportError(wrong(receipt), debug)
   } catch (error) {
     progress.stop()
-    const stopped = stop.exitCode === undefined ? error : stoppedBySignal(error)
-    const exitCode = reportError(stopped, debug)
-    return stop.exitCode ?? exitCode
+    const stopped = 'run again, it goes on where it stopped (an mbox begins anew)'
+    return reportUnlessStopped(error, stop, { debug, stopped })
   } finally {
     stop.dispose()
   }
@@ -68,10 +67,3 @@ function wrong({ damaged, occupied, missing, from }: RestoreReceipt): MaildrainE
     `not everything of ${from} was restored: ${counts.join(', ')}; all else was, see the receipt`,
   )
 }
-
-const stoppedBySignal = (cause: unknown): MaildrainError =>
-  new MaildrainError(
-    'MAILDRAIN_STOPPED',
-    'stopped by a signal; run again, it goes on where it stopped (an mbox begins anew)',
-    { cause },
-  )

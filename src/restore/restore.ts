@@ -55,8 +55,9 @@ export async function restore(options: RestoreOptions): Promise<RestoreReceipt> 
   const context = { mailbox: of, stateDir, log, clock, signal }
   const writer = await openWriter(to, stateDir)
   const found = new FoundTable(stateDir)
-  const expected = await ExpectedMail.of(from, context)
+  let expected: ExpectedMail | null = null
   try {
+    expected = await ExpectedMail.of(from, context)
     const run = new Run({ options, writer, found, expected, clock })
     return await run.restore(readBack(context), signal)
   } catch (error) {
