@@ -229,7 +229,7 @@ export class Schedule {
       if (this.#destination.world.replace()) this.#invariants.replaced(this.#sessions)
     },
     arrival: () => this.#arrive(),
-    reuse: () => this.#arrive(this.#random.pick([...this.#invariants.removed, -1])),
+    reuse: () => this.#arrive(this.#random.pick([...this.#reusable(), -1])),
     removal: () => this.#remove(),
     'clock-jump': (life) => {
       const days = (this.#random.chance(50) ? 1 : -1) * this.#random.below(4000)
@@ -255,6 +255,16 @@ export class Schedule {
     life.freeze()
     this.#scheduler.after(1000 + 1000 * this.#random.below(180), () => life.thaw())
     if (this.#random.chance(70)) this.#boot(this.#random.below(20_000))
+  }
+
+  /** Where mail is filtered, one that is to stay and one that is to go under one unique-id never come apart. */
+  #reusable(): number[] {
+    const removed = [...this.#invariants.removed]
+    if (!this.#setting.filter) return removed
+    const { maildrop } = this.#core
+    const all = Array.from({ length: this.#invariants.messages }, (_, i) => i)
+    const listed = all.filter((i) => maildrop.has(i)).map((i) => maildrop.message(i).uidl)
+    return removed.filter((i) => !listed.includes(maildrop.message(i).uidl))
   }
 
   /** @param gone the message whose unique-id it gets, and whose length; -1: none */

@@ -181,6 +181,7 @@ export class Course implements CourseParts {
       ...{ ledger: context.ledger, deleting: this.deleting, knownOnly: this.knownOnly },
       ...{ due: this.due, retryKept: this.options.retryKept },
       ...{ maxMessageBytes: context.maxMessageBytes, fingerprint: context.fingerprint },
+      keptNow: (key) => this.state.kept.has(key),
       ...{ runStart: this.runStart, now: () => context.clock.now() },
       ...{ limit: { messages, octets }, random: context.random },
       octetsOf: ({ known, listedOctets }) =>

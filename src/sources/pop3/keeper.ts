@@ -99,6 +99,7 @@ export class Keeper {
         'the server does not delete this message',
       )
     }
+    for (const { key } of entries) this.#state.kept.add(key)
     await this.#context.commit(entries)
   }
 
@@ -142,6 +143,7 @@ export class Keeper {
       ...{ state: 'kept', was: null, reason, fingerprint, attempts },
       ...{ copies: 0, place: null, at, goneAt: null },
     }
+    this.#state.kept.add(key)
     await this.#context.commit([entry])
     return key
   }

@@ -6,6 +6,7 @@ import { unfetchedKey } from '../../identity.ts'
 import type { KeptReason } from '../../ledger/ledger.ts'
 import type { RawMessage } from '../../message.ts'
 import type { SourceContext } from '../source.ts'
+import { PackedSet } from '../../packed-set.ts'
 import { InDoubt } from './in-doubt.ts'
 import { RefusedDeletions } from './refused-deletions.ts'
 import { type Outcome, Tally } from './tally.ts'
@@ -36,6 +37,8 @@ export class RunState {
   readonly inDoubt: InDoubt
   readonly refused = new RefusedDeletions()
   readonly suspects = new Map<string, Suspect>()
+  /** Keys of what this run has kept. Not told by times: a clock may be set back in the middle, and it would be tried for ever. */
+  readonly kept: PackedSet
   /** Grew past the limit while they were read; to be kept. */
   readonly grown: Oversize[] = []
   /** Raw octets delivered by this run. */
@@ -64,6 +67,7 @@ export class RunState {
     this.#context = context
     this.tally = new Tally(context.random)
     this.inDoubt = new InDoubt(context.random)
+    this.kept = new PackedSet(context.random)
   }
 
   /** Has anything changed for good since this was last asked? What is compared once more has not. */
@@ -141,6 +145,7 @@ export class RunState {
     why?: { readonly reason: KeptReason; readonly error: unknown },
   ): void {
     this.#answer(message.key, outcome, message.octets)
+    if (outcome === 'kept' || outcome === 'filtered') this.kept.add(message.key)
     if (why === undefined) return
     const fields = { uidl: message.uidl, key: message.key, octets: message.octets }
     this.#context.log.warn(

@@ -47,7 +47,9 @@ export interface WorkOptions {
   readonly retryKept: boolean
   readonly maxMessageBytes: number
   readonly fingerprint: string
-  /** Wall clock at the run's start: what was kept since is not tried again in this run. */
+  /** Has this run kept it? Then it is not tried again. */
+  readonly keptNow: (key: string) => boolean
+  /** Wall clock at the start of the run, or of the watch that it belongs to: what was kept since is not tried again either. */
   readonly runStart: number
   /** Wall clock now: what was kept later was kept by an earlier run, when the clock was wrong. */
   readonly now: () => number
@@ -75,8 +77,8 @@ function staysKept(entry: LedgerEntry, options: WorkOptions, listedOctets: numbe
   )
 }
 
-const isOfThisRun = ({ at }: LedgerEntry, { runStart, now }: WorkOptions): boolean =>
-  at >= runStart && at <= now()
+const isOfThisRun = ({ key, at }: LedgerEntry, options: WorkOptions): boolean =>
+  options.keptNow(key) || (at >= options.runStart && at <= options.now())
 
 const isSuspect = ({ state, reason }: LedgerEntry): boolean =>
   state === 'kept' && (reason === 'suspect' || reason === 'unreadable')

@@ -20,7 +20,7 @@ function setup(
     selects: () => true,
     octetsOf: ({ listedOctets }) => listedOctets,
     ...{ ledger, deleting: true, maxMessageBytes: 1000, fingerprint: 'f1', runStart: NOW },
-    now: () => NOW + 1000,
+    ...{ now: () => NOW + 1000, keptNow: () => false },
     ...{ knownOnly: false, setAside: () => false, random: Math.random },
     limit: { messages: limit, octets: Infinity },
     skipped: (each) => void stepped.push(each),
