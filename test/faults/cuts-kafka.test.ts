@@ -7,11 +7,14 @@ import { type Broker, noBroker, startBroker } from '../fixtures/kafka-broker.ts'
 import { startCli } from '../support/cli.ts'
 import { cutMailbox } from '../support/cut-drain.ts'
 import { KafkaCuts, MESSAGES, kafkaCutsOf } from '../support/cuts-kafka.ts'
+import { notFull } from '../support/full.ts'
 import { eachCommitted, sha256 } from '../support/topics.ts'
 
 const CUTS = 12
 
-describe.skipIf(noBroker !== undefined)(`into Kafka${noBroker ? `: ${noBroker}` : ''}`, () => {
+const wanting = noBroker ?? notFull
+
+describe.skipIf(wanting !== undefined)(`into Kafka${wanting ? `: ${wanting}` : ''}`, () => {
   let broker: Broker
   beforeAll(async () => {
     broker = await startBroker()

@@ -6,6 +6,7 @@ import type { Receipt } from '../../src/pipeline/receipt.ts'
 import { FaultProxy, startPop3Server } from '../../src/testing/index.ts'
 import { newDirectory, runCli } from '../support/cli.ts'
 import { Stored, cutMailbox } from '../support/cut-drain.ts'
+import { notFull } from '../support/full.ts'
 import { sha256 } from '../support/topics.ts'
 
 const MESSAGES = 20
@@ -51,7 +52,8 @@ async function drainOver(verb: string, applyDeletesOnDrop: boolean) {
 it.concurrent.each([['AUTH'], ['DELE'], ['QUIT']])(
   'fault 10, 11, 12: the reply to %s is swallowed: each message once, and proven gone',
   async (verb) => {
-    for (const onDrop of [false, true]) {
+    // The server that removes what was marked is the one that loses mail by a wrong order.
+    for (const onDrop of notFull === undefined ? [false, true] : [true]) {
       const { found, hashes, receipt, server, ...rest } = await drainOver(verb, onDrop)
       expect(rest).toMatchObject({ code: 0, stderr: '', premature: [], strikes: 1, left: 0 })
       expect(found.sort()).toEqual([...hashes].sort())
