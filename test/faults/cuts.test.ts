@@ -4,6 +4,7 @@
  */
 import { it } from 'vitest'
 import { cutAtOctets, cutAtReplies, silenceAtOctets } from '../support/cut-suite.ts'
+import { notFull } from '../support/full.ts'
 
 it('fault 8: the line is cut after every octet, in both directions', () => cutAtOctets({}), 900_000)
 
@@ -13,13 +14,13 @@ it(
   300_000,
 )
 
-it(
+it.skipIf(notFull !== undefined)(
   'fault 9: nothing more comes from before or after the reply to each command, and nobody hangs up',
   () => cutAtReplies({}, 'swallow'),
   300_000,
 )
 
-it(
+it.skipIf(notFull !== undefined)(
   'fault 8: nothing more of one side arrives after an octet, and nobody hangs up',
   () => silenceAtOctets({}),
   300_000,
