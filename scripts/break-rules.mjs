@@ -172,6 +172,22 @@ const breakages = [
   ],
   [
     'G5',
+    'Kafka: kafkajs divides a send by leaders',
+    kafka('leader-sends.ts'),
+    'const name = leader === undefined ? `partition ${record.partition}` : `leader ${leader}`',
+    "const name = leader === undefined ? 'all' : 'all'",
+    [`${kafkaTests}/leader-sends.test.ts`],
+  ],
+  [
+    'G5',
+    'Kafka: a send goes on when its partitions have several leaders',
+    kafka('leader-sends.ts'),
+    '.size > 1)',
+    '.size > 9)',
+    [`${kafkaTests}/leader-sends.test.ts`],
+  ],
+  [
+    'G5',
     'Kafka: a ledger record is believed without its checksum',
     kafka('ledger-topic.ts'),
     'if (checksum !== sumOf(fullKey, value))',

@@ -23,7 +23,7 @@ it.skipIf(wanting !== undefined)(
     const mount = (options: string) =>
       spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', directory])
     mount('size=6m')
-    const broker = await startJavaBroker(undefined, directory)
+    const broker = await startJavaBroker({ under: directory })
     const generated = generateMailbox({ messages: MESSAGES, seed: 8, profile: 'small' })
     const raws = Array.from({ length: MESSAGES }, (_, index) =>
       toCrlf(generated.message(index).read()),

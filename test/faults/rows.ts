@@ -16,8 +16,6 @@ export interface FaultRow {
   readonly cannot?: string
   /** The part of maildrain that it is about, which does not exist yet. */
   readonly waitsFor?: string
-  /** Its test is being written. */
-  readonly pending?: true
 }
 
 export const rows: readonly FaultRow[] = [...LINE_ROWS, ...DESTINATION_ROWS]

@@ -23,6 +23,7 @@ import type {
 } from './client.ts'
 import { kafkaFailure } from './kafka-error.ts'
 import { endOffsets, readPartition } from './kafkajs-reader.ts'
+import { LeaderSends } from './leader-sends.ts'
 import type { ResolvedKafkaSinkOptions } from './options.ts'
 
 // CommonJS, of which Node finds no names: a named import compiles and fails when it runs.
@@ -58,6 +59,7 @@ export function kafkaConfig(options: ResolvedKafkaSinkOptions, log: Logger): Kaf
 export function producerConfig(
   options: ResolvedKafkaSinkOptions,
   transactionalId: string,
+  sends: LeaderSends,
 ): ProducerConfig {
   return {
     transactionalId,
@@ -65,7 +67,7 @@ export function producerConfig(
     idempotent: true,
     maxInFlightRequests: 1,
     allowAutoTopicCreation: false,
-    createPartitioner: Partitioners.DefaultPartitioner,
+    createPartitioner: sends.partitioner,
     // Unlimited, so that a retried send keeps its sequence number; the sink's watchdog is what ends it.
     retry: {
       initialRetryTime: INITIAL_RETRY_MS,
@@ -80,6 +82,7 @@ export class KafkajsClient implements KafkaClient {
   readonly #kafka: Kafka
   readonly #partitioner = Partitioners.DefaultPartitioner()
   readonly #producers = new Set<Producer>()
+  readonly #sends = new LeaderSends()
 
   /** @param change further settings of kafkajs, e.g. a `socketFactory` of one's own */
   constructor(options: ResolvedKafkaSinkOptions, log: Logger, change: Partial<KafkaConfig> = {}) {
@@ -153,7 +156,9 @@ export class KafkajsClient implements KafkaClient {
   }
 
   async fence(transactionalId: string): Promise<TransactionalProducer> {
-    const producer = this.#kafka.producer(producerConfig(this.#options, transactionalId))
+    const producer = this.#kafka.producer(
+      producerConfig(this.#options, transactionalId, this.#sends),
+    )
     this.#producers.add(producer)
     let first: KafkajsTransaction | undefined
     try {
@@ -168,7 +173,7 @@ export class KafkajsClient implements KafkaClient {
       begin: async () => {
         const transaction = first ?? (await producer.transaction())
         first = undefined
-        return transactionOf(transaction)
+        return transactionOf(transaction, this.#sends)
       },
       close: () => this.#drop(producer),
     }
@@ -214,14 +219,18 @@ async function softly(disconnect: () => Promise<void>): Promise<void> {
   clearTimeout(timer)
 }
 
-const transactionOf = (transaction: KafkajsTransaction): Transaction => ({
+const transactionOf = (transaction: KafkajsTransaction, sends: LeaderSends): Transaction => ({
   async send(topic: string, records: readonly ProducerRecord[]) {
-    const answer = await transaction.send({
-      topic,
-      acks: -1,
-      messages: records.map(({ headers, ...record }) => ({ ...record, headers: { ...headers } })),
-    })
-    return new Map(answer.map((row) => [row.partition, BigInt(row.baseOffset ?? -1)]))
+    // kafkajs wants headers that may be changed.
+    const messages = records.map(({ headers, ...record }) => ({
+      ...record,
+      headers: { ...headers },
+    }))
+    const divided = sends.divide(topic, messages)
+    const answers = await Promise.all(
+      divided.map((group) => transaction.send({ topic, acks: -1, messages: group })),
+    )
+    return new Map(answers.flat().map((row) => [row.partition, BigInt(row.baseOffset ?? -1)]))
   },
   commit: () => transaction.commit(),
   abort: () => transaction.abort(),

@@ -6,6 +6,7 @@ import {
   producerConfig,
 } from '../../../src/sinks/kafka/kafkajs-client.ts'
 import type { KafkaSink } from '../../../src/sinks/kafka/sink.ts'
+import { LeaderSends } from '../../../src/sinks/kafka/leader-sends.ts'
 import { kafkaSinkOptions } from '../../../src/sinks/kafka/options.ts'
 import { batchOf, inTopic, messages, openSink, persist } from '../../support/kafka-sinks.ts'
 import { rawMessage } from '../../support/messages.ts'
@@ -214,11 +215,13 @@ describe('how kafkajs is set up', () => {
   it('R5: it retries after milliseconds when the markers of the last transaction are still being written', () => {
     const { retry } = kafkaConfig(options, silentLogger)
     expect(retry?.initialRetryTime).toBeLessThanOrEqual(20)
-    expect(producerConfig(options, 'id').retry?.initialRetryTime).toBeLessThanOrEqual(20)
+    expect(
+      producerConfig(options, 'id', new LeaderSends()).retry?.initialRetryTime,
+    ).toBeLessThanOrEqual(20)
   })
 
   it('R4: one request in flight, idempotent, with the transaction timeout that the watchdog stays below', () => {
-    expect(producerConfig(options, 'id')).toMatchObject({
+    expect(producerConfig(options, 'id', new LeaderSends())).toMatchObject({
       ...{ transactionalId: 'id', maxInFlightRequests: 1, idempotent: true },
       ...{ transactionTimeout: 60_000, allowAutoTopicCreation: false },
     })
