@@ -97,8 +97,7 @@ export const DESTINATION_ROWS: readonly FaultRow[] = [
   {
     n: 91,
     fault: 'the SASL session ends',
-    holds: 'exit code and one line, or logged in anew',
-    waitsFor: 'a broker for the tests that asks for a login',
+    holds: 'logged in anew; where that is refused, exit code and one line',
   },
   // Other destinations.
   { n: 97, fault: 'another process writes to the SQLite database', holds: 'waited for' },
