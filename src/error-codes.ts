@@ -149,6 +149,12 @@ export const ERROR_CODES = {
     'A transform has not finished with a message in time',
     'Look at what the transform waits for; the message stays on the server',
   ),
+  MAILDRAIN_PARSER_NOT_STARTED: row(
+    EXIT.sinkFailed,
+    true,
+    'No thread that parses mail could be started',
+    'Raise the limits of open files, threads and memory of the process; the mail stays on the server',
+  ),
   MAILDRAIN_RECORD_UNREADABLE: row(
     EXIT.sinkFailed,
     false,

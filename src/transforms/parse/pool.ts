@@ -23,8 +23,13 @@ const PER_THREAD = 32
 const WATCH_MS = 100
 /** A thread that is not ready by then will not be: loading the parser takes about half a second. */
 const START_MS = 60_000
-/** Threads in a row that ended before they were ready; after them there is no hope. */
+/** Threads in a row that ended before they were ready; after them the drain goes on with those that are, if any. */
 const MAX_FAILED_STARTS = 3
+/** What a thread ends with that got no file, no memory or no thread of the system. */
+const SCARCE: ReadonlySet<string> = new Set([
+  ...['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM'],
+  ...['ERR_WORKER_INIT_FAILED', 'ERR_WORKER_OUT_OF_MEMORY'],
+])
 
 /**
  * The worker as JavaScript: Node 20 runs no TypeScript, so where this file itself runs from src (the tests), the built
@@ -60,7 +65,8 @@ export class ParsePool {
 
   /**
    * Parsed fields of a message; those of its headers alone when no worker could deal with it.
-   * @throws MaildrainError MAILDRAIN_INTERNAL when no worker starts at all
+   * @throws MaildrainError MAILDRAIN_PARSER_NOT_STARTED when the machine gives no worker what it needs, MAILDRAIN_INTERNAL
+   *   when none starts for another reason
    */
   parse(raw: Buffer): Promise<ParsedFields> {
     return new Promise((resolve, reject) => {
@@ -92,10 +98,7 @@ export class ParsePool {
       file: this.#file,
       maxHeapMb: Math.floor(this.#options.maxHeapBytes / MIB),
       clock: this.#clock,
-      onFree: () => {
-        this.#failedStarts = 0
-        this.#handOut()
-      },
+      onFree: () => this.#handOut(),
       onEnd: (cause) => this.#ended(thread, cause),
     })
     this.#threads.push(thread)
@@ -138,10 +141,9 @@ export class ParsePool {
       first.resolve(
         headersOf(first.raw, thread.condemned ? REASON.parserTimedOut : REASON.parserCrashed),
       )
-    if (!thread.ready) this.#failedStarts += 1
-    if (this.#failedStarts >= MAX_FAILED_STARTS)
-      this.#fail(missing(`its worker does not start${because(cause)}: reinstall maildrain`, cause))
-    if (this.#over === undefined) this.#spawn()
+    this.#failedStarts = thread.ready ? 0 : this.#failedStarts + 1
+    if (this.#over === undefined && this.#failedStarts < MAX_FAILED_STARTS) this.#spawn()
+    else if (this.#threads.length === 0) this.#fail(noWorker(cause))
     this.#handOut()
   }
 
@@ -180,8 +182,17 @@ export class ParsePool {
   }
 }
 
-/** For instance that no file can be opened any more. */
-const because = (cause: Error | undefined): string => (cause ? ` (${cause.message})` : '')
+function noWorker(cause: Error | undefined): MaildrainError {
+  const why = cause ? ` (${cause.message})` : ''
+  const { code = '' } = (cause ?? {}) as NodeJS.ErrnoException
+  if (!SCARCE.has(code))
+    return missing(`its worker does not start${why}: reinstall maildrain`, cause)
+  return new MaildrainError(
+    'MAILDRAIN_PARSER_NOT_STARTED',
+    `mail cannot be parsed, this machine gives no thread what it needs${why}: raise the limits of open files, threads and memory, and run again`,
+    { cause },
+  )
+}
 
 const missing = (why: string, cause?: unknown): MaildrainError =>
   new MaildrainError('MAILDRAIN_INTERNAL', `mail cannot be parsed, ${why}`, { cause })

@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -81,6 +81,42 @@ describe('a pool', () => {
       code: 'MAILDRAIN_INTERNAL',
       message: expect.stringContaining('does not start') as string,
     })
+  })
+
+  it.each(['EMFILE', 'EAGAIN', 'ERR_WORKER_INIT_FAILED'])(
+    'fault 66: whose worker gets no file or thread (%s) is no bug, and may be tried again',
+    async (code) => {
+      const starved = join(directory, `${code}.mjs`)
+      const error = `Object.assign(new Error('${code}: none left'), { code: '${code}' })`
+      writeFileSync(starved, `throw ${error}`)
+      await expect(poolOf({}, pathToFileURL(starved)).parse(message('a'))).rejects.toMatchObject({
+        code: 'MAILDRAIN_PARSER_NOT_STARTED',
+        exitCode: 5,
+        retryable: true,
+        message: expect.stringContaining(`(${code}: none left): raise the limits`) as string,
+      })
+    },
+  )
+
+  it('fault 66: goes on with the one thread that could be started, and replaces it when it goes down', async () => {
+    const [only, taken, starts] = ['only.mjs', 'taken', 'starts'].map((name) =>
+      join(directory, name),
+    ) as [string, string, string]
+    writeFileSync(
+      only,
+      `import { appendFileSync, mkdirSync } from 'node:fs'
+      appendFileSync(${JSON.stringify(starts)}, 'x')
+      mkdirSync(${JSON.stringify(taken)})
+      await import(${JSON.stringify(hostile.href)})`,
+    )
+    const pool = poolOf({ workers: 3, deadlineMs: 10_000 }, pathToFileURL(only))
+    const bodies = Array.from({ length: 300 }, (_, index) => `body ${index}`)
+    expect(await outcomes(pool, bodies)).toEqual(bodies.map(() => 'ok'))
+    // Nobody goes on trying while mail is parsed.
+    expect(readFileSync(starts, 'utf8').length).toBeLessThanOrEqual(5)
+    rmdirSync(taken)
+    const once = `ONCE ${join(directory, 'once again')}`
+    expect(await outcomes(pool, ['a', once, 'b'])).toEqual(['ok', 'ok', 'ok'])
   })
 
   it('whose worker file is missing says so', async () => {
