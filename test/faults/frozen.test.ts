@@ -58,6 +58,7 @@ describe('two drainers on one host', () => {
     async (_, verb, count) => {
       const mail = await serve()
       const first = await frozenAt(mail, verb, count)
+      const committed = mail.committed()
       const directory = join(mail.path, '..')
       for (const name of readdirSync(directory))
         if (name.endsWith('.lock')) rmSync(join(directory, name))
@@ -69,8 +70,12 @@ describe('two drainers on one host', () => {
       first.child.kill('SIGCONT')
       expectExit7(await first.result, 'MAILDRAIN_SINK_FENCED')
       expect(mail.stored()).toBe(stored)
-      // What it had committed before it was frozen it may still mark, and the second had it from the ledger by then.
       if (verb === 'RETR') expect(verbs(mail, 'DELE')).toBe(deletes)
+      // What it had committed itself before it was frozen it may still mark: numbers of the first session are indexes, and one.
+      const marked = mail.server.log.filter((entry) => entry.session === 1 && entry.verb === 'DELE')
+      const indexes = marked.map(({ argument }) => Number(argument) - 1)
+      expect(indexes.filter((index) => !committed.includes(index))).toEqual([])
+      expect(indexes.length > 0).toBe(verb === 'DELE')
       expect(mail.fates()).toEqual(NO_LOSS)
       await mail.close()
     },

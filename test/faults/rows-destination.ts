@@ -15,7 +15,7 @@ export const DESTINATION_ROWS: readonly FaultRow[] = [
   {
     n: 57,
     fault: 'SIGSTOP, and SIGCONT when another one has worked',
-    holds: 'the zombie commits nothing and deletes nothing',
+    holds: 'the zombie commits nothing; it deletes at most what it had committed itself',
   },
   { n: 58, fault: 'the power fails at any moment', holds: ONCE },
   // Disks.

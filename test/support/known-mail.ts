@@ -102,6 +102,12 @@ export class KnownMail {
     }
   }
 
+  /** Indexes of what is committed in the file, while nobody writes. */
+  committed(): number[] {
+    const stored = storedIn(this.path)
+    return [...this.hashes.keys()].filter((index) => stored.has(this.hashes[index] ?? ''))
+  }
+
   /** Messages in the file. */
   stored(path = this.path): number {
     let sum = 0
