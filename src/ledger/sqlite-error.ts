@@ -96,9 +96,13 @@ export function sqliteFailure(error: unknown, what: string): MaildrainError {
         options,
       )
     default:
-      return rare(code, failed, options)
+      return rare(meantBy(code, failed), failed, options)
   }
 }
+
+/** An index that a statement names and that is not what was made, as when a bit of the schema was flipped, has no code. */
+const meantBy = (code: number | null, failed: string): number | null =>
+  failed.endsWith('no query solution') ? SQLITE.corrupt : code
 
 function full(failed: string, options: { readonly cause: unknown }): MaildrainError {
   return new SinkError('MAILDRAIN_SINK_FULL', `${failed}; make space on the disk`, options)

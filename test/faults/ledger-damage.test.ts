@@ -19,7 +19,7 @@ import { filesOf } from '../support/strace.ts'
 
 const OLD = 24
 const NEW = 3
-const [CUTS, FLIPS] = notFull === undefined ? [120, 300] : [12, 40]
+const [CUTS, FLIPS] = notFull === undefined ? [60, 150] : [8, 30]
 
 const drained = ({ path, server }: KnownMail, deletion: 'keep' | 'delete' = 'delete') =>
   drainInto(server, sqlite({ path, openPatienceMs: 0 }), {
@@ -111,3 +111,13 @@ it('fault 71: a bit flipped anywhere: refused, or drained as if it were whole', 
   expect(found).toContain('whole')
   if (notFull === undefined) expect(found).toContain('refused')
 }, 240_000)
+
+it('fault 71: a bit flipped in what an index of the ledger was made by: refused before anything is deleted', async () => {
+  const whole = await wholeFile()
+  const bytes = Buffer.from(whole)
+  const at = bytes.indexOf("WHERE state = 'gone'") + "WHERE state = 'go".length
+  // SQLite finds nothing wrong while no message is gone: its index is empty, as it should be.
+  bytes[at] = (bytes[at] ?? 0) ^ 8
+  expect(bytes.includes("WHERE state = 'gofe'")).toBe(true)
+  expect(await outcome(bytes, whole)).toBe('refused')
+})

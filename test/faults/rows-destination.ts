@@ -43,7 +43,11 @@ export const DESTINATION_ROWS: readonly FaultRow[] = [
   { n: 68, fault: 'the directory is removed', holds: NO_DELE },
   { n: 69, fault: 'the ledger may not be read (mode 000)', holds: NO_DELE },
   // The ledger.
-  { n: 70, fault: 'the ledger is cut off at any byte', holds: 'refused, or as if it were whole' },
+  {
+    n: 70,
+    fault: 'the ledger is cut off, at every 13th octet',
+    holds: 'refused, or as if it were whole',
+  },
   { n: 71, fault: 'a bit of the ledger is flipped', holds: 'refused, or as if it were whole' },
   {
     n: 72,
