@@ -3,6 +3,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { FaultProxy, sizes } from '../../src/testing/index.ts'
 import { delivered, drainInto, serve, smallMessage, texts } from '../support/drains.ts'
 import { endsWith, holds, until } from '../support/faults.ts'
+import { mostHeld } from '../support/live-memory.ts'
 import { MemorySink } from '../support/memory-sink.ts'
 import { sha256 } from '../support/proven-drain.ts'
 
@@ -85,6 +86,21 @@ describe('RETR', () => {
     })
     expect(receipt).toMatchObject({ delivered: 8, verifiedGone: 8 })
     expect(Math.max(...sink.records.map(({ value }) => value.raw.length))).toBeLessThan(4000)
+  })
+
+  it('fault 34: of a message that never ends, and of which 32 MB come, hardly anything is held', async () => {
+    const server = await serve(8, { behaviour: { endless: until(1)<'RETR'>('RETR') } })
+    const sink = new MemorySink()
+    const limits = { maxInFlightBytes: 1024 * 1024, maxMessageBytes: 500_000 }
+    const held = await mostHeld(async () => {
+      const receipt = await drainInto(server, sink, {
+        ...{ ...limits, source: { maxContentBytes: 32e6 } },
+      })
+      expect(receipt).toMatchObject({ delivered: 8, verifiedGone: 8, remaining: 0 })
+    })
+    // 3 to 7 MB measured.
+    expect(held).toBeLessThan(16e6)
+    expect(delivered(sink).sort()).toEqual(texts(8).sort())
   })
 
   it('fault 35: too few octets, well terminated: not deleted, whatever dies', async () => {
