@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: 'test/support/temporary-files.ts',
+    setupFiles: ['test/support/fault-assertions.ts'],
     testTimeout: 30_000,
     hookTimeout: 180_000,
     // Two cores is what CI has; more workers only make servers and brokers in the tests slower. At full size a good part of

@@ -10,11 +10,14 @@ import {
   AclResourceTypes,
   ResourcePatternTypes,
 } from 'kafkajs'
+import type { MaildrainError } from '../../src/errors.ts'
+import { kafka } from '../../src/sinks/kafka/index.ts'
 import { KafkajsClient } from '../../src/sinks/kafka/kafkajs-client.ts'
 import { KafkaSink } from '../../src/sinks/kafka/sink.ts'
 import { type Pop3Server, startPop3Server } from '../../src/testing/index.ts'
 import { type Broker, noBroker, startBroker } from '../fixtures/kafka-broker.ts'
 import { type CliResult, type CliRun, newDirectory, runCli, startCli } from '../support/cli.ts'
+import { drainInto } from '../support/drains.ts'
 import { notFull } from '../support/full.ts'
 import { batchOf, messages, persist } from '../support/kafka-sinks.ts'
 import { API, KafkaProxy } from '../support/kafka-proxy.ts'
@@ -179,6 +182,22 @@ describe.skipIf(wanting !== undefined)(`Kafka${wanting ? `: ${wanting}` : ''}`, 
       expectExit(await result, 143, 'MAILDRAIN_STOPPED')
       expect(server.remaining()).toBe(MESSAGES)
     }, 180_000)
+
+    it('the topic is deleted, and patience ends: exit 5, closed without QUIT, nothing deleted', async () => {
+      const timeouts = { requestTimeoutMs: 2000, transactionTimeoutMs: 12_000 }
+      const into = kafka({ brokers: broker.brokers, topic, ...timeouts })
+      const ended = drainInto(server, into, { sinkPatienceMs: 3000, batchMaxMessages: 10 })
+      const error = ended.then(
+        () => undefined,
+        (reason: unknown) => reason as MaildrainError,
+      )
+      await until(() => verbs('RETR') >= 20)
+      await withAdmin(broker.brokers, (admin) => admin.deleteTopics({ topics: [topic] }))
+      expect(await error).toMatchObject({ exitCode: 5 })
+      expect((await error)?.message).not.toContain('\n')
+      expect([verbs('DELE'), verbs('QUIT')]).toEqual([0, 0])
+      expect(server.remaining()).toBe(MESSAGES)
+    }, 120_000)
 
     it('permission to write is withdrawn: exit 5, one line, and it goes on when it is given again', async () => {
       const { result } = start()

@@ -1,48 +1,37 @@
-/** Each of the 112 faults has a test that says so in its title, or says why there is none. */
+/**
+ * Each of the 112 faults has a test that says so in its title, or says why there is none; the test asserts something, and
+ * runs a whole drain unless the row says what it tries alone.
+ */
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
 import config from '../../vitest.config.ts'
+import { faultsIn } from '../support/fault-titles.ts'
+import { type ReachingTest, testsOf } from '../support/test-reach.ts'
 import { rows } from './rows.ts'
 
 const root = join(import.meta.dirname, '..')
 
-/** Every title of a test or a group of tests that runs, wherever the machine allows it. */
-function titlesOf(file: string): string[] {
-  const text = readFileSync(file, 'utf8')
-  if (!/\bfault \d/.test(text)) return []
-  const titles: string[] = []
-  const visit = (node: ts.Node): void => {
-    if (ts.isCallExpression(node) && declaresTest(node.expression)) {
-      const title = node.arguments[0]
-      if (title !== undefined && (ts.isStringLiteralLike(title) || ts.isTemplateExpression(title)))
-        titles.push(title.getText())
-    }
-    ts.forEachChild(node, visit)
-  }
-  visit(ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true))
-  return titles
+/** By any of which a test runs a whole drain. */
+const DRAINS = [
+  ...['src/pipeline/drain.ts#drain', 'src/pipeline/watch.ts#watch'],
+  ...['test/support/cli.ts#startCli', 'test/support/cli.ts#runCli'],
+]
+const drains = ({ reaches }: ReachingTest): boolean => DRAINS.some((key) => reaches.has(key))
+
+interface FaultTest extends ReachingTest {
+  readonly faults: readonly number[]
 }
 
-/** `it`, `it.each(…)`, `describe.skipIf(…)`: not what is always left out. */
-function declaresTest(callee: ts.Expression): boolean {
-  if (ts.isIdentifier(callee)) return ['it', 'test', 'describe'].includes(callee.text)
-  if (ts.isCallExpression(callee) || ts.isTaggedTemplateExpression(callee))
-    return declaresTest(ts.isCallExpression(callee) ? callee.expression : callee.tag)
-  if (!ts.isPropertyAccessExpression(callee)) return false
-  return !['skip', 'todo', 'fails'].includes(callee.name.text) && declaresTest(callee.expression)
-}
+const faultTests: readonly FaultTest[] = readdirSync(root, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.test.ts'))
+  .filter((name) => /\bfault \d/.test(readFileSync(join(root, name), 'utf8')))
+  .flatMap((name) => testsOf(join('test', name)))
+  .map((test) => ({ ...test, faults: test.titles.flatMap(faultsIn) }))
+  .filter(({ faults }) => faults.length > 0)
 
-function proven(): Set<number> {
-  const found = new Set<number>()
-  const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
-  for (const file of files.filter((name) => name.endsWith('.test.ts')))
-    for (const title of titlesOf(join(root, file)))
-      for (const [, list = ''] of title.matchAll(/['"`\s]fault (\d+(?:, \d+)*)/g))
-        for (const [number] of list.matchAll(/\d+/g)) found.add(Number(number))
-  return found
-}
+const testsFor = (n: number): FaultTest[] => faultTests.filter(({ faults }) => faults.includes(n))
+const titles = (tests: readonly ReachingTest[]): string[] => tests.map((test) => test.titles.join())
 
 describe('the table of faults', () => {
   it('has 112 rows, each once', () => {
@@ -53,12 +42,20 @@ describe('the table of faults', () => {
   it('has a test or a reason for each row, and not both', () => {
     // The files that are searched are those that run.
     expect(config.test?.include).toEqual(['test/**/*.test.ts'])
-    const found = proven()
     const excused = rows.filter(({ cannot, waitsFor }) => cannot ?? waitsFor)
-    const without = new Set(excused.map(({ n }) => n))
-    expect(rows.filter(({ n }) => !found.has(n) && !without.has(n)).map(({ n }) => n)).toEqual([])
-    const both = excused.filter(({ n }) => found.has(n))
-    expect(both.map(({ n }) => n)).toEqual([])
-    expect([...found].filter((n) => !rows.some((row) => row.n === n))).toEqual([])
+    const untested = rows.filter(({ n }) => testsFor(n).length === 0)
+    expect(untested.map(({ n }) => n)).toEqual(excused.map(({ n }) => n))
+    const unknown = faultTests.flatMap(({ faults }) => faults).filter((n) => n < 1 || n > 112)
+    expect(unknown).toEqual([])
+  })
+
+  it('has no test that asserts nothing', () => {
+    expect(titles(faultTests.filter(({ reaches }) => !reaches.has('vitest#expect')))).toEqual([])
+  })
+
+  it('has a whole drain for each row, or says what it tries alone, and not both', () => {
+    const without = rows.filter(({ n }) => testsFor(n).length > 0 && !testsFor(n).some(drains))
+    const alone = rows.filter((row) => row.alone !== undefined)
+    expect(without.map(({ n }) => n)).toEqual(alone.map(({ n }) => n))
   })
 })
