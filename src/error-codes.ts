@@ -153,7 +153,7 @@ export const ERROR_CODES = {
     EXIT.sinkFailed,
     true,
     'No thread that parses mail could be started',
-    'Raise the limits of open files, threads and memory of the process; the mail stays on the server',
+    'Raise the limits of open files, threads and memory; the mail stays on the server',
   ),
   MAILDRAIN_RECORD_UNREADABLE: row(
     EXIT.sinkFailed,

@@ -133,6 +133,20 @@ describe.skipIf(wanting !== undefined)(`Kafka${wanting ? `: ${wanting}` : ''}`, 
     expect(await readTopic(broker.brokers, topic, 20)).toEqual(expected)
   }, 60_000)
 
+  it('fault 85: the same in the middle of a drain: each message once', async () => {
+    const timeouts = { requestTimeoutMs: 1000, transactionTimeoutMs: 6000 }
+    const into = kafka({ brokers: broker.brokers, topic, ...timeouts })
+    const draining = drainInto(server, into, { batchMaxMessages: 10 })
+    await until(() => verbs('RETR') >= 10)
+    const before = proxy.meddled
+    proxy.meddle({ apiKey: API.produce, how: 'hold' })
+    expect(await draining).toMatchObject({ delivered: MESSAGES, verifiedGone: MESSAGES })
+    expect(proxy.meddled).toBe(before + 1)
+    proxy.release()
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    expect(await readTopic(broker.brokers, topic, MESSAGES)).toEqual(hashes)
+  }, 120_000)
+
   describe('two drainers on two hosts, the first one frozen', () => {
     async function takenOver(first: CliRun): Promise<void> {
       first.child.kill('SIGSTOP')

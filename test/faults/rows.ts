@@ -1,7 +1,7 @@
 /**
- * The 112 faults: what happens, and what must hold. In every row that is tried with a whole drain, besides: nothing is lost
- * (what has left the server is at the destination), bytes are equal, no DELE leaves before what it deletes is durable, and
- * the drain gets through once the fault is over. A row has a test whose title says `fault N`, or it says here why it has none.
+ * The 112 faults: what happens, and what must hold. In every row a whole drain is tried, and besides: nothing is lost (what
+ * has left the server is at the destination), bytes are equal, no DELE leaves before what it deletes is durable, and the drain
+ * gets through once the fault is over. A row has a test whose title says `fault N`, or it says here why it has none.
  */
 import { DESTINATION_ROWS } from './rows-destination.ts'
 import { LINE_ROWS } from './rows-line.ts'
@@ -16,8 +16,6 @@ export interface FaultRow {
   readonly cannot?: string
   /** The part of maildrain that it is about, which does not exist yet. */
   readonly waitsFor?: string
-  /** What its tests try alone, where none of them runs a whole drain. */
-  readonly alone?: string
 }
 
 export const rows: readonly FaultRow[] = [...LINE_ROWS, ...DESTINATION_ROWS]

@@ -1,8 +1,8 @@
 /** Fault 110: a destination that stands still for an hour of a clock on which an hour takes six seconds. */
 import { expect, it } from 'vitest'
-import { type Clock, systemClock } from '../../src/clock.ts'
 import { SinkError } from '../../src/errors.ts'
 import { drainInto, serve, smallMessage } from '../support/drains.ts'
+import { fastClock } from '../support/fast-clock.ts'
 import { mostHeld } from '../support/live-memory.ts'
 import { MemorySink } from '../support/memory-sink.ts'
 
@@ -11,11 +11,7 @@ const BODY = 'x'.repeat(200_000)
 const MINUTE = 60_000
 /** Of the clock, to one of the machine. */
 const TIMES = 600
-const fast: Clock = {
-  now: () => Date.now(),
-  monotonic: () => performance.now() * TIMES,
-  timer: (ms, fire) => systemClock.timer(ms / TIMES, fire),
-}
+const fast = fastClock(TIMES)
 const hours = (count: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, (count * 60 * MINUTE) / TIMES))
 
