@@ -91,7 +91,7 @@ function faultsOf(): string {
     cannot ?? (waitsFor === undefined ? holds : `not yet: ${waitsFor}`),
   ])
   const without = rows.filter(({ cannot, waitsFor }) => cannot ?? waitsFor).length
-  return `## Faults\n\n${rows.length - without} of ${rows.length} have a test whose title says \`fault N\`. In every row a whole drain is tried, and\nbesides: nothing is lost, bytes are equal, no \`DELE\` leaves before what it deletes is durable, and the drain gets through once the fault is over.\n\n${table(
+  return `## Faults\n\n${rows.length - without} of ${rows.length} have a test whose title says \`fault N\`. In every row a whole drain is tried, and\nbesides: nothing is lost, bytes are equal, and the drain gets through once the fault is over. Where the test sees server and\ndestination at the same moment, no \`DELE\` leaves before what it deletes is durable.\n\n${table(
     ['', 'what happens', 'what holds, or why there is no test'],
     lines,
   )}`
