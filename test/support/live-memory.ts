@@ -5,8 +5,6 @@ import { runInNewContext } from 'node:vm'
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
 
-const EVERY_MS = 400
-
 const liveBytes = (): number => {
   collect()
   const { heapUsed, external } = process.memoryUsage()
@@ -14,10 +12,10 @@ const liveBytes = (): number => {
 }
 
 /** Bytes that were held more than before, at the most, while `work` was under way; looked at now and then: a look takes 50 ms and more. */
-export async function mostHeld(work: () => Promise<unknown>): Promise<number> {
+export async function mostHeld(work: () => Promise<unknown>, everyMs = 400): Promise<number> {
   const before = liveBytes()
   let most = 0
-  const timer = setInterval(() => (most = Math.max(most, liveBytes() - before)), EVERY_MS)
+  const timer = setInterval(() => (most = Math.max(most, liveBytes() - before)), everyMs)
   try {
     await work()
   } finally {
