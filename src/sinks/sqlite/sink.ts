@@ -15,6 +15,7 @@ import {
 } from '../../ledger/ledger-file.ts'
 import { LedgerTable } from '../../ledger/ledger-table.ts'
 import { type Lock, acquireLock } from '../../ledger/lock.ts'
+import { assertOneName } from '../../ledger/one-name.ts'
 import { Ownership } from '../../ledger/ownership.ts'
 import type { SqliteDatabase } from '../../ledger/sqlite-database.ts'
 import { TallyCount, supersededBy, unfetchedAmong } from '../../ledger/tally.ts'
@@ -81,6 +82,7 @@ export class SqliteSink implements Sink {
     const path = locateFile(this.#options.path)
     // Before the lock, so that nothing at all is left beside a file that is not ours.
     assertOurs(path)
+    assertOneName(path)
     this.#lock = acquireLock(`${path}.${mailboxKey(context.mailbox)}.lock`, {
       what: `mailbox ${context.mailbox} into ${path}`,
       log: context.log,
