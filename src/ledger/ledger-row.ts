@@ -4,6 +4,7 @@
 import { LedgerError } from '../errors.ts'
 import { checksumOf } from './checksum.ts'
 import type { LedgerEntry } from './ledger.ts'
+import { ifReadable, walkRows } from './row-walk.ts'
 import type { SqlCell, SqliteDatabase, SqlRow, SqlValue } from './sqlite-database.ts'
 
 /** Of an entry, in the order of its row; `mailbox` stands before them, `checksum` behind. */
@@ -23,6 +24,9 @@ const UNVERIFIED = `json_array(
 /** Rows read at once. */
 const PAGE = 1000
 
+/** Behind COLUMNS of a row that nobody has verified. */
+export const UNVERIFIED_SUM = 'CAST(checksum AS INTEGER)'
+
 type Scalar = string | number | null
 
 /**
@@ -36,19 +40,44 @@ export function* unverifiedRows(
 ): Iterable<SqlRow> {
   const { table, extra, mailbox } = query
   const page = database.prepare(
-    `SELECT CAST(json_group_array(json_array(${UNVERIFIED}, ${extra})) AS BLOB), max(rowid), count(*)
+    `SELECT CAST(json_group_array(${unverifiedRow(extra)}) AS BLOB), max(rowid), count(*)
      FROM (SELECT rowid, * FROM ${table} WHERE rowid > ? ${mailbox === undefined ? '' : 'AND +mailbox = ?'}
        ORDER BY rowid LIMIT ${PAGE})`,
   )
   for (let after = Number.MIN_SAFE_INTEGER, more = true; more;) {
     const [json, last, count] = page.row(mailbox === undefined ? [after] : [after, mailbox]) ?? []
-    const rows = JSON.parse(String(json)) as [Scalar[], ...Scalar[]][]
-    for (const [[key, uidl, ...others], ...ends] of rows) {
-      const bytes = typeof uidl === 'string' ? Buffer.from(uidl, 'hex') : null
-      yield [key ?? null, bytes, ...others, ...ends]
-    }
+    for (const row of parsed(json) as UnverifiedRow[]) yield rowOfUnverified(row)
     more = Number(count) === PAGE
     after = Number(last)
+  }
+}
+
+type UnverifiedRow = readonly [readonly Scalar[], ...Scalar[]]
+
+const unverifiedRow = (extra: string): string => `json_array(${UNVERIFIED}, ${extra})`
+
+function rowOfUnverified([[key, uidl, ...others], ...ends]: UnverifiedRow): SqlRow {
+  const bytes = typeof uidl === 'string' ? Buffer.from(uidl, 'hex') : null
+  return [key ?? null, bytes, ...others, ...ends]
+}
+
+/** The same one by one, past what cannot be read; null for a row that cannot. Three times as long. */
+export function* readableRows(
+  database: SqliteDatabase,
+  { table, extra }: { readonly table: string; readonly extra: string },
+): Iterable<SqlRow | null> {
+  const columns = `CAST(${unverifiedRow(extra)} AS BLOB)`
+  for (const { row } of walkRows(database, { table, columns })) {
+    const read = () => rowOfUnverified(parsed(row?.[1]) as UnverifiedRow)
+    yield row === null ? null : ifReadable(null, read)
+  }
+}
+
+function parsed(json: SqlCell | undefined): unknown {
+  try {
+    return JSON.parse(String(json))
+  } catch (error) {
+    throw damaged('the ledger holds what cannot be read', error)
   }
 }
 

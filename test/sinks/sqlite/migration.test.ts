@@ -89,9 +89,12 @@ describe('what a file says of its format', () => {
   it('a newer one is refused, and not changed by a byte', async () => {
     const path = newFile()
     await fillFile(path, 5)
+    const database = SqliteDatabase.openDurable(path, { busyTimeoutMs: 0 })
+    database.exec(`UPDATE ledger_meta SET value = '{"application":"maildrain","format":3}'`)
+    database.exec('PRAGMA user_version = 3')
+    database.close()
+    settle(path)
     const bytes = readFileSync(path)
-    bytes.writeUInt32BE(3, 60)
-    writeFileSync(path, bytes)
     const sink = sqlite({ path })
     await expect(sink.open(sinkContext())).rejects.toMatchObject({
       code: 'MAILDRAIN_LEDGER_FOREIGN',
