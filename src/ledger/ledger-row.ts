@@ -11,12 +11,28 @@ import type { SqlCell, SqliteDatabase, SqlRow, SqlValue } from './sqlite-databas
 export const COLUMNS =
   'key, uidl, listed_octets, octets, sha256, header_sha256, state, was, reason, fingerprint, attempts, copies, place, at, gone_at'
 
+const OF_TYPE = {
+  text: ['mailbox', 'key', 'state'],
+  'text or null': ['sha256', 'header_sha256', 'was', 'reason', 'fingerprint', 'place'],
+  'blob or null': ['uidl'],
+  integer: ['listed_octets', 'attempts', 'copies', 'at'],
+  'integer or null': ['octets', 'gone_at'],
+}
+
+/** A flipped bit may leave every value, and make a blob of a text: then no question that is asked of the table finds the row. */
+const AS_WRITTEN = Object.entries(OF_TYPE)
+  .flatMap(([type, columns]) => {
+    const types = type.split(' or ').map((each) => `'${each}'`)
+    return columns.map((column) => `typeof(${column}) IN (${types.join()})`)
+  })
+  .join(' AND ')
+
 /**
  * COLUMNS as JSON, for rows that nobody has verified, read a page at a time as one blob: of text that is not UTF-8 libsql
- * aborts the process, uncatchably (0.5.29), and a flipped bit makes such text.
+ * aborts the process, uncatchably (0.5.29), and a flipped bit makes such text. Without a key where a type is another one.
  */
-const UNVERIFIED = `json_array(
-  CAST(key AS TEXT), iif(uidl IS NULL, NULL, hex(uidl)), CAST(listed_octets AS INTEGER),
+const UNVERIFIED = `json_array(iif(${AS_WRITTEN}, CAST(key AS TEXT), NULL),
+  iif(uidl IS NULL, NULL, hex(uidl)), CAST(listed_octets AS INTEGER),
   CAST(octets AS INTEGER), CAST(sha256 AS TEXT), CAST(header_sha256 AS TEXT), CAST(state AS TEXT),
   CAST(was AS TEXT), CAST(reason AS TEXT), CAST(fingerprint AS TEXT), CAST(attempts AS INTEGER),
   CAST(copies AS INTEGER), CAST(place AS TEXT), CAST(at AS INTEGER), CAST(gone_at AS INTEGER))`
@@ -25,7 +41,7 @@ const UNVERIFIED = `json_array(
 const PAGE = 1000
 
 /** Behind COLUMNS of a row that nobody has verified. */
-export const UNVERIFIED_SUM = 'CAST(checksum AS INTEGER)'
+export const UNVERIFIED_SUM = `iif(typeof(checksum) = 'integer', checksum, NULL)`
 
 type Scalar = string | number | null
 

@@ -116,6 +116,39 @@ describe('fault 73: a ledger that was emptied, while the file holds mail', () =>
   })
 })
 
+describe('a file that is refused', () => {
+  it('is as it was: nobody has been pushed aside', async () => {
+    const path = newFile()
+    await fillFile(path, 40)
+    run(path, 'DELETE FROM ledger WHERE rowid > 3')
+    const before = bytesOf(path)
+    await expect(open(path)).rejects.toMatchObject(refused('LOST'))
+    run(path, 'SELECT 1')
+    expect(bytesOf(path)).toEqual(before)
+  })
+
+  it('G11: without its owner it would begin with an epoch that was there before', async () => {
+    const path = newFile()
+    const all = await fillFile(path, 10)
+    for (const way of [REBUILD, ACCEPT]) {
+      run(path, 'DELETE FROM ledger_owner')
+      await expect(open(path)).rejects.toMatchObject(refused('LOST'))
+      const sink = await open(path, way)
+      expect(held(sink, written(all))).toBe(written(all).length)
+      await sink.close()
+      expect(epochOf(path)).toBeGreaterThan(1_000_000_000)
+      await (await open(path)).close()
+    }
+  })
+})
+
+const epochOf = (path: string): number => {
+  const database = SqliteDatabase.openReader(path, { busyTimeoutMs: 0 })
+  const [epoch] = database.prepare('SELECT epoch FROM ledger_owner').row() ?? []
+  database.close()
+  return Number(epoch)
+}
+
 describe('what was forgotten in order', () => {
   it('is neither lost nor rebuilt; after a loss it is counted as what it was', async () => {
     const path = newFile()
