@@ -201,7 +201,7 @@ function assertNoLog(path: string): void {
   if (fileSize(log) === 0) return
   throw new LedgerError(
     'MAILDRAIN_LEDGER_LOST',
-    `${log} holds commits of a file that is not there any more; put ${path} back beside it, or move the log to where the file is now`,
+    `${log} holds commits of a file that is not there any more; put ${path} back beside it, move the log to where the file is now, or remove it if its last commits are not wanted`,
   )
 }
 

@@ -162,14 +162,15 @@ export class LedgerTable implements Ledger {
   }
 
   /**
-   * Reads all entries once: each is what was written. To be called before anything else is asked of a file; 0.8 s at 144,524
-   * entries, where a walk by `present` takes 1.2 s.
+   * Reads all entries once, the tally and what was observed: each is what was written. To be called before anything else is
+   * asked of a file; 0.8 s at 144,524 entries, where a walk by `present` takes 1.2 s.
    * @throws LedgerError MAILDRAIN_LEDGER_DAMAGED
    */
   verify(): void {
     const query = { table: 'ledger', extra: this.#checked ? UNVERIFIED_SUM : 'NULL' }
     const mailbox = this.#mailbox
     for (const row of unverifiedRows(this.#database, { ...query, mailbox })) this.#entryOf(row)
+    for (const read of [() => this.tally, () => this.host]) read()
   }
 
   /** One walk over the table: 60 ms at 144,524 entries. */

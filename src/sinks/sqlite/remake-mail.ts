@@ -30,7 +30,9 @@ export function remakeMail(database: SqliteDatabase): number {
   // Another handle looks first: once a page could not be read, nothing more can be written in its transaction.
   const source = SqliteDatabase.openReader(database.path, { busyTimeoutMs: 0 })
   try {
-    database.exec('ALTER TABLE messages RENAME TO messages_torn')
+    // What views of others say of the table is meant for the new one.
+    database.exec('PRAGMA legacy_alter_table = ON; ALTER TABLE messages RENAME TO messages_torn')
+    database.exec('PRAGMA legacy_alter_table = OFF')
     strike(database, 'name', ['messages_sent_at'])
     database.exec(messagesTableSql)
     const copy = database.prepare(

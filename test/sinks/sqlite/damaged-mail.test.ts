@@ -218,7 +218,7 @@ describe('the table of mail itself', () => {
     const sink = await open(path)
     await write(sink, all)
     await sink.close()
-    settle(path)
+    run(path, 'CREATE VIEW mine AS SELECT uidl FROM messages')
     const [root] = query(
       path,
       "SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_messages_1'",
@@ -231,5 +231,6 @@ describe('the table of mail itself', () => {
     expect(heldOf(again, all)).toEqual(all)
     await write(again, all)
     expect(rawsOf(torn)).toHaveLength(20)
+    expect(query(torn, 'SELECT count(*) FROM mine')).toEqual([[20]])
   })
 })

@@ -117,12 +117,17 @@ describe('fault 73: a ledger that was emptied, while the file holds mail', () =>
 })
 
 describe('a file that is refused', () => {
-  it('is as it was: nobody has been pushed aside', async () => {
+  it.each([
+    ['LOST', 'DELETE FROM ledger WHERE rowid > 3', {}],
+    ['DAMAGED', 'UPDATE ledger SET copies = 7 WHERE rowid = 3', ACCEPT],
+    ['DAMAGED', 'UPDATE ledger_tally SET seen = 7', ACCEPT],
+    ['DAMAGED', "UPDATE ledger_host SET notes = '{}'", ACCEPT],
+  ])('%s: is as it was, nobody has been pushed aside (%s)', async (code, sql, way) => {
     const path = newFile()
     await fillFile(path, 40)
-    run(path, 'DELETE FROM ledger WHERE rowid > 3')
+    run(path, sql)
     const before = bytesOf(path)
-    await expect(open(path)).rejects.toMatchObject(refused('LOST'))
+    await expect(open(path, way)).rejects.toMatchObject(refused(code))
     run(path, 'SELECT 1')
     expect(bytesOf(path)).toEqual(before)
   })
