@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { afterEach, describe, expect, it } from 'vitest'
+import { systemClock } from '../../../src/clock.ts'
 import { SqliteDatabase } from '../../../src/ledger/sqlite-database.ts'
 import type { RawMessage } from '../../../src/message.ts'
 import type { Sink, SinkContext } from '../../../src/sinks/sink.ts'
@@ -93,6 +94,26 @@ describe('fault 73: a ledger that was emptied, while the file holds mail', () =>
     await sink.close()
     expect(rows(path)).toBe(written(all).length)
     expect((await open(path)).ledger?.size).toBe(written(all).length)
+  })
+
+  it('a rebuild that breaks off is asked for again', async () => {
+    const path = newFile()
+    const all = await fillFile(path, 40)
+    run(path, 'DELETE FROM ledger')
+    const abort = new AbortController()
+    let asked = 0
+    const now = () => {
+      asked += 1
+      if (asked === 10) abort.abort()
+      return 1
+    }
+    const clock = { ...systemClock, now }
+    await expect(open(path, { ...REBUILD, clock, signal: abort.signal })).rejects.toThrow()
+    await expect(open(path)).rejects.toMatchObject(refused('LOST'))
+    const sink = await open(path, REBUILD)
+    expect(held(sink, written(all))).toBe(written(all).length)
+    await sink.close()
+    await expect(open(path)).resolves.toBeDefined()
   })
 
   it('believes only what the bytes bear out', async () => {
