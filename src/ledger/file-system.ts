@@ -68,14 +68,19 @@ export function networkFileSystem(
 function fuseDriver(directory: string, mounts: string): string | null {
   let longest = { point: '', driver: null as string | null }
   for (const line of mounts.split('\n')) {
-    const [left, right] = line.split(' - ')
-    const point = unescapeOctal(left?.split(' ')[4] ?? '')
+    const [, right] = line.split(' - ')
+    const point = pointOf(line)
     if (point.length < longest.point.length || !covers(point, directory)) continue
     const driver = /^fuse(?:blk)?\.(\S+)/.exec(right ?? '')?.[1]?.toLowerCase() ?? null
     longest = { point, driver }
   }
   return longest.driver
 }
+
+/** @param mounts text of /proc/self/mountinfo */
+export const mountPoints = (mounts: string): string[] => mounts.split('\n').map(pointOf)
+
+const pointOf = (line: string): string => unescapeOctal(line.split(' ')[4] ?? '')
 
 const covers = (point: string, directory: string): boolean =>
   point !== '' && `${directory}/`.startsWith(point === '/' ? '/' : `${point}/`)

@@ -2,24 +2,27 @@
  * A SQLite file with a ledger in it: whose it is, which format it has, and how it is opened so that what the ledger
  * says is durable. A file that is something else is refused and not changed by a byte.
  */
-import { randomUUID } from 'node:crypto'
 import { closeSync, openSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { LedgerError, SinkError } from '../errors.ts'
-import { checksumOf } from './checksum.ts'
+import {
+  FORMAT,
+  assertHeader,
+  assertMeta,
+  assertOurHeader,
+  foreign,
+  formatOf,
+  isBlank,
+  isForeign,
+  writeMeta,
+} from './file-header.ts'
 import { damaged } from './ledger-row.ts'
 import { hostTableSql, tallyTableSql } from './ledger-table.ts'
 import { LEDGER_TABLES, ledgerSql, migrate } from './migrate.ts'
 import { assertSound, salvage } from './salvage.ts'
-import { type SqlCell, SqliteDatabase } from './sqlite-database.ts'
+import { SqliteDatabase } from './sqlite-database.ts'
 import { sqliteFailure } from './sqlite-error.ts'
-
-/** `mldr` in the file's header (sqlite.org/fileformat2.html, offset 68). */
-export const APPLICATION_ID = 0x6d6c6472
-
-/** Version of the tables, also in the header (offset 60). Raised when an older maildrain would misread them. */
-export const FORMAT = 2
 
 export interface LedgerFileOptions {
   readonly busyTimeoutMs: number
@@ -27,6 +30,8 @@ export interface LedgerFileOptions {
   readonly repair?: boolean
   /** Tables of the data beside the ledger, run when the file is new. */
   readonly dataSql?: string
+  /** Looks at the file before anything of it is changed for good: when it throws, the file is as it was. */
+  readonly check?: (database: SqliteDatabase) => void
 }
 
 /**
@@ -52,8 +57,7 @@ export function assertOurs(path: string): void {
   const stats = statSync(path)
   if (!stats.isFile())
     throw new SinkError('MAILDRAIN_SINK_REFUSED', `${path} is not a file; name one`)
-  if (stats.size === 0) return
-  attach(path, 'immutable=1').close()
+  if (stats.size > 0) attach(path, 'immutable=1', assertOurHeader).close()
 }
 
 /**
@@ -80,20 +84,19 @@ export function openLedgerView(path: string): SqliteDatabase | null {
 }
 
 /** Of a view: has the file checksums, or is it one of format 1? */
-export const isChecked = (view: SqliteDatabase): boolean =>
-  number(view, 'PRAGMA probe.user_version') > 1
+export const isChecked = (view: SqliteDatabase): boolean => formatOf(view, 'probe.') > 1
 
 const hasTable = (view: SqliteDatabase, name: string): boolean =>
   view.prepare('SELECT 1 FROM probe.sqlite_master WHERE name = ?').row([name]) !== undefined
 
 /** The file as `probe` beside an empty database in memory, for reading only. */
-function attach(path: string, parameters: string): SqliteDatabase {
+function attach(path: string, parameters: string, assert = assertHeader): SqliteDatabase {
   const memory = SqliteDatabase.openMemory()
   try {
     // Through SQLite, not read(2): closing a descriptor of ours would drop the locks that this process may have on it.
     const uri = `${pathToFileURL(path).href}?mode=ro&${parameters}`
     memory.prepare('ATTACH ? AS probe').run([uri])
-    assertHeader(memory, path, 'probe.')
+    assert(memory, path, 'probe.')
     return memory
   } catch (error) {
     memory.close()
@@ -108,12 +111,13 @@ const fileSize = (path: string): number => statSync(path, { throwIfNoEntry: fals
 /** Opens the file, and makes it, mode 0600, when it is not there. The caller holds the lock of its mailbox. */
 export function openLedgerFile(path: string, options: LedgerFileOptions): SqliteDatabase {
   assertOurs(path)
+  if (fileSize(path) === 0) assertNoLog(path)
   if (!exists(path)) createPrivate(path)
   return SqliteDatabase.openDurable(path, {
     busyTimeoutMs: options.busyTimeoutMs,
     create: (database) => {
       try {
-        database.transaction(() => prepare(database, path, options.dataSql ?? ''))
+        database.transaction(() => prepare(database, path, options))
         if (options.repair === true) assertSound(database)
       } catch (error) {
         if (options.repair !== true || !isDamage(error)) throw error
@@ -125,22 +129,23 @@ export function openLedgerFile(path: string, options: LedgerFileOptions): Sqlite
 }
 
 /** Makes of a new file one of ours, and of an older one one of this format. */
-function prepare(database: SqliteDatabase, path: string, dataSql: string): void {
-  if (isBlank(database)) initialize(database, dataSql)
-  assertHeader(database, path, '')
+function prepare(database: SqliteDatabase, path: string, options: LedgerFileOptions): void {
+  if (isBlank(database)) initialize(database, options.dataSql ?? '')
+  assertHeader(database, path)
   assertMeta(database, path)
-  if (number(database, 'PRAGMA user_version') < FORMAT) {
+  if (formatOf(database) < FORMAT) {
     migrate(database)
     writeMeta(database)
   }
   assertWhole(database, path)
+  options.check?.(database)
 }
 
 function repair(database: SqliteDatabase, path: string, busyTimeoutMs: number): void {
   const source = SqliteDatabase.openReader(path, { busyTimeoutMs })
   try {
     database.transaction(() => {
-      assertHeader(database, path, '')
+      assertOurHeader(database, path)
       salvage(database, source)
       writeMeta(database)
       assertWhole(database, path)
@@ -153,73 +158,9 @@ function repair(database: SqliteDatabase, path: string, busyTimeoutMs: number): 
 const isDamage = (error: unknown): boolean =>
   error instanceof LedgerError && error.code === 'MAILDRAIN_LEDGER_DAMAGED'
 
-const number = (database: SqliteDatabase, sql: string): number =>
-  Number(database.prepare(sql).row()?.[0] ?? 0)
-
-const isBlank = (database: SqliteDatabase): boolean =>
-  number(database, 'PRAGMA application_id') === 0 &&
-  number(database, 'SELECT count(*) FROM sqlite_master') === 0
-
 function initialize(database: SqliteDatabase, dataSql: string): void {
   database.exec(`${ledgerSql} ${dataSql}`)
   writeMeta(database)
-}
-
-/** What the file is: in its header, for those who only look, and in a row. */
-function writeMeta(database: SqliteDatabase): void {
-  database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${FORMAT}`)
-  const id = randomUUID()
-  const value = { application: 'maildrain', format: FORMAT, database: id, checksum: sumOf(id) }
-  database
-    .prepare('INSERT OR REPLACE INTO ledger_meta (name, value) VALUES (?, ?)')
-    .run(['@meta', JSON.stringify(value)])
-}
-
-const sumOf = (id: unknown): number => checksumOf(['maildrain', FORMAT, String(id)])
-
-const FOREIGN = Symbol('foreign')
-
-function foreign(path: string, why: string, cause: unknown): LedgerError {
-  const error = new LedgerError(
-    'MAILDRAIN_LEDGER_FOREIGN',
-    `${path} ${why}; it was left as it is, name another file`,
-    { cause },
-  )
-  return Object.assign(error, { [FOREIGN]: true })
-}
-
-const isForeign = (error: LedgerError): boolean => FOREIGN in error
-
-function assertHeader(database: SqliteDatabase, path: string, schema: '' | 'probe.'): void {
-  const application = number(database, `PRAGMA ${schema}application_id`)
-  if (application !== APPLICATION_ID)
-    throw foreign(path, 'is a SQLite database of another program', undefined)
-  const format = number(database, `PRAGMA ${schema}user_version`)
-  if (format > FORMAT)
-    throw foreign(
-      path,
-      `was written by a newer maildrain (format ${format}, this one knows ${FORMAT})`,
-      undefined,
-    )
-}
-
-function assertMeta(database: SqliteDatabase, path: string): void {
-  const row = database
-    .prepare('SELECT CAST(value AS BLOB) FROM ledger_meta WHERE name = ?')
-    .row(['@meta'])
-  const format = number(database, 'PRAGMA user_version')
-  if (!saysOurs(row?.[0], format)) throw damaged(`${path} has lost its @meta row`)
-}
-
-/** Format 1 had no checksums, and whoever says it in one place must say it in the other. */
-function saysOurs(value: SqlCell | undefined, format: number): boolean {
-  try {
-    const meta = JSON.parse(String(value)) as Record<string, unknown>
-    if (meta.application !== 'maildrain' || meta.format !== format) return false
-    return format === 1 || (format === FORMAT && meta.checksum === sumOf(meta.database))
-  } catch {
-    return false
-  }
 }
 
 /**
@@ -228,8 +169,12 @@ function saysOurs(value: SqlCell | undefined, format: number): boolean {
  */
 function assertWhole(database: SqliteDatabase, path: string): void {
   for (const table of LEDGER_TABLES) {
-    const [found] = database.prepare(`PRAGMA integrity_check('${table}')`).row() ?? []
-    if (found !== 'ok') throw damaged(`the ledger in ${path} is damaged (${String(found)})`)
+    const [cell] =
+      database
+        .prepare('SELECT CAST(integrity_check AS BLOB) FROM pragma_integrity_check(?)')
+        .row([table]) ?? []
+    const found = String(cell)
+    if (found !== 'ok') throw damaged(`the ledger in ${path} is damaged (${found})`)
   }
 }
 
@@ -244,6 +189,20 @@ function makeDurable(database: SqliteDatabase): void {
 
 function exists(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined
+}
+
+/**
+ * A log whose file is not there, or empty: SQLite would begin a new file and throw the log away, and the last commits may be
+ * nowhere else.
+ * @throws LedgerError MAILDRAIN_LEDGER_LOST
+ */
+function assertNoLog(path: string): void {
+  const log = `${path}-wal`
+  if (fileSize(log) === 0) return
+  throw new LedgerError(
+    'MAILDRAIN_LEDGER_LOST',
+    `${log} holds commits of a file that is not there any more; put ${path} back beside it, move the log to where the file is now, or remove it if its last commits are not wanted`,
+  )
 }
 
 /** The file holds people's mail. */

@@ -4,24 +4,44 @@
 import { LedgerError } from '../errors.ts'
 import { checksumOf } from './checksum.ts'
 import type { LedgerEntry } from './ledger.ts'
+import { ifReadable, walkRows } from './row-walk.ts'
 import type { SqlCell, SqliteDatabase, SqlRow, SqlValue } from './sqlite-database.ts'
 
 /** Of an entry, in the order of its row; `mailbox` stands before them, `checksum` behind. */
 export const COLUMNS =
   'key, uidl, listed_octets, octets, sha256, header_sha256, state, was, reason, fingerprint, attempts, copies, place, at, gone_at'
 
+const OF_TYPE = {
+  text: ['mailbox', 'key', 'state'],
+  'text or null': ['sha256', 'header_sha256', 'was', 'reason', 'fingerprint', 'place'],
+  'blob or null': ['uidl'],
+  integer: ['listed_octets', 'attempts', 'copies', 'at'],
+  'integer or null': ['octets', 'gone_at'],
+}
+
+/** A flipped bit may leave every value, and make a blob of a text: then no question that is asked of the table finds the row. */
+const AS_WRITTEN = Object.entries(OF_TYPE)
+  .flatMap(([type, columns]) => {
+    const types = type.split(' or ').map((each) => `'${each}'`)
+    return columns.map((column) => `typeof(${column}) IN (${types.join()})`)
+  })
+  .join(' AND ')
+
 /**
  * COLUMNS as JSON, for rows that nobody has verified, read a page at a time as one blob: of text that is not UTF-8 libsql
- * aborts the process, uncatchably (0.5.29), and a flipped bit makes such text.
+ * aborts the process, uncatchably (0.5.29), and a flipped bit makes such text. Without a key where a type is another one.
  */
-const UNVERIFIED = `json_array(
-  CAST(key AS TEXT), iif(uidl IS NULL, NULL, hex(uidl)), CAST(listed_octets AS INTEGER),
+const UNVERIFIED = `json_array(iif(${AS_WRITTEN}, CAST(key AS TEXT), NULL),
+  iif(uidl IS NULL, NULL, hex(uidl)), CAST(listed_octets AS INTEGER),
   CAST(octets AS INTEGER), CAST(sha256 AS TEXT), CAST(header_sha256 AS TEXT), CAST(state AS TEXT),
   CAST(was AS TEXT), CAST(reason AS TEXT), CAST(fingerprint AS TEXT), CAST(attempts AS INTEGER),
   CAST(copies AS INTEGER), CAST(place AS TEXT), CAST(at AS INTEGER), CAST(gone_at AS INTEGER))`
 
 /** Rows read at once. */
 const PAGE = 1000
+
+/** Behind COLUMNS of a row that nobody has verified. */
+export const UNVERIFIED_SUM = `iif(typeof(checksum) = 'integer', checksum, NULL)`
 
 type Scalar = string | number | null
 
@@ -36,19 +56,44 @@ export function* unverifiedRows(
 ): Iterable<SqlRow> {
   const { table, extra, mailbox } = query
   const page = database.prepare(
-    `SELECT CAST(json_group_array(json_array(${UNVERIFIED}, ${extra})) AS BLOB), max(rowid), count(*)
+    `SELECT CAST(json_group_array(${unverifiedRow(extra)}) AS BLOB), max(rowid), count(*)
      FROM (SELECT rowid, * FROM ${table} WHERE rowid > ? ${mailbox === undefined ? '' : 'AND +mailbox = ?'}
        ORDER BY rowid LIMIT ${PAGE})`,
   )
   for (let after = Number.MIN_SAFE_INTEGER, more = true; more;) {
     const [json, last, count] = page.row(mailbox === undefined ? [after] : [after, mailbox]) ?? []
-    const rows = JSON.parse(String(json)) as [Scalar[], ...Scalar[]][]
-    for (const [[key, uidl, ...others], ...ends] of rows) {
-      const bytes = typeof uidl === 'string' ? Buffer.from(uidl, 'hex') : null
-      yield [key ?? null, bytes, ...others, ...ends]
-    }
+    for (const row of parsed(json) as UnverifiedRow[]) yield rowOfUnverified(row)
     more = Number(count) === PAGE
     after = Number(last)
+  }
+}
+
+type UnverifiedRow = readonly [readonly Scalar[], ...Scalar[]]
+
+const unverifiedRow = (extra: string): string => `json_array(${UNVERIFIED}, ${extra})`
+
+function rowOfUnverified([[key, uidl, ...others], ...ends]: UnverifiedRow): SqlRow {
+  const bytes = typeof uidl === 'string' ? Buffer.from(uidl, 'hex') : null
+  return [key ?? null, bytes, ...others, ...ends]
+}
+
+/** The same one by one, past what cannot be read; null for a row that cannot. Three times as long. */
+export function* readableRows(
+  database: SqliteDatabase,
+  { table, extra }: { readonly table: string; readonly extra: string },
+): Iterable<SqlRow | null> {
+  const columns = `CAST(${unverifiedRow(extra)} AS BLOB)`
+  for (const { row } of walkRows(database, { table, columns })) {
+    const read = () => rowOfUnverified(parsed(row?.[1]) as UnverifiedRow)
+    yield row === null ? null : ifReadable(null, read)
+  }
+}
+
+function parsed(json: SqlCell | undefined): unknown {
+  try {
+    return JSON.parse(String(json))
+  } catch (error) {
+    throw damaged('the ledger holds what cannot be read', error)
   }
 }
 

@@ -1,7 +1,7 @@
 /** From a ledger file of format 1, which had no checksums and no tally, to format 2. */
 import { COLUMNS, ROW_CELLS, entryOf, rowOf, unverifiedRows } from './ledger-row.ts'
 import { LedgerTable, hostTableSql, ledgerTableSql, tallyTableSql } from './ledger-table.ts'
-import { ownerTableSql, putOwner } from './ownership.ts'
+import { type Owner, ownerTableSql, putOwner } from './ownership.ts'
 import type { SqliteDatabase } from './sqlite-database.ts'
 
 const META_SQL = `CREATE TABLE ledger_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)`
@@ -22,29 +22,42 @@ export const ledgerSql = `${META_SQL}; ${ownerTableSql}; ${hostTableSql}; ${tall
  * @throws LedgerError MAILDRAIN_LEDGER_DAMAGED for an entry that format 1 cannot have written
  */
 export function migrate(database: SqliteDatabase): void {
-  const owners = database
-    .prepare(
-      `SELECT CAST(mailbox AS BLOB), CAST(mailbox_id AS BLOB), CAST(host AS BLOB), epoch, batch, pid, at
-       FROM ledger_owner`,
-    )
-    .rows()
-  const notes = notesOf(database)
+  const mailboxes = earlierMailboxes(database)
   database.exec(`
     DROP TABLE ledger_owner; DROP TABLE IF EXISTS ledger_host;
     DROP INDEX ledger_uidl; DROP INDEX ledger_gone; ALTER TABLE ledger RENAME TO ledger_1;
     ${ownerTableSql}; ${hostTableSql}; ${tallyTableSql}; ${ledgerTableSql}`)
   copyEntries(database)
   database.exec('DROP TABLE ledger_1')
-  for (const row of owners) {
-    const [mailbox = '', mailboxId = '', host = ''] = row.map(String)
-    const [epoch = 0, batch = 0, pid = 0, at = 0] = row.slice(3).map(Number)
-    putOwner(database, { mailbox, mailboxId, host, epoch, batch, pid, at })
-    const table = new LedgerTable(database, { mailbox: mailboxId })
+  for (const { owner, host } of mailboxes) {
+    putOwner(database, owner)
+    const table = new LedgerTable(database, { mailbox: owner.mailboxId })
     // From here on what is missing is missed.
     table.putTally(table.tally)
-    const observed = notes.get(mailbox)
-    if (observed !== undefined) table.putHost(observed)
+    if (host !== null) table.putHost(host)
   }
+}
+
+/** What a file of format 1 says of a mailbox beside its entries. */
+export interface EarlierMailbox {
+  readonly owner: Owner
+  readonly host: string | null
+}
+
+export function earlierMailboxes(database: SqliteDatabase): EarlierMailbox[] {
+  const owners = database
+    .prepare(
+      `SELECT CAST(mailbox AS BLOB), CAST(mailbox_id AS BLOB), CAST(host AS BLOB), CAST(epoch AS INTEGER),
+       CAST(batch AS INTEGER), CAST(pid AS INTEGER), CAST(at AS INTEGER) FROM ledger_owner`,
+    )
+    .rows()
+  const notes = notesOf(database)
+  return owners.map((row) => {
+    const [mailbox = '', mailboxId = '', host = ''] = row.map(String)
+    const [epoch = 0, batch = 0, pid = 0, at = 0] = row.slice(3).map(Number)
+    const owner = { mailbox, mailboxId, host, epoch, batch, pid, at }
+    return { owner, host: notes.get(mailbox) ?? null }
+  })
 }
 
 /** What was observed of the mail servers, by mailbox. */

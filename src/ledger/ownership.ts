@@ -1,7 +1,8 @@
 /**
  * The fence of a mailbox inside a database (G11): an epoch that each new owner raises and each write transaction
  * checks, so that a drainer that was thought dead commits nothing. The lock file keeps two apart; this holds where the
- * lock did not (another path to the file, a copy of the lock's directory, a file system that lied).
+ * lock did not (a lock file that was removed, a file system that lied), but only between those who share the file's log:
+ * under a second name of the file there is a second one (one-name.ts).
  */
 import { hostname } from 'node:os'
 import { type LedgerError, SinkError } from '../errors.ts'
@@ -111,7 +112,8 @@ export class Ownership {
   #row(): SqlRow | undefined {
     return this.#database
       .prepare(
-        'SELECT epoch, batch, CAST(host AS BLOB), pid, checksum FROM ledger_owner WHERE mailbox = ?',
+        `SELECT CAST(epoch AS INTEGER), CAST(batch AS INTEGER), CAST(host AS BLOB), CAST(pid AS INTEGER),
+         CAST(checksum AS INTEGER) FROM ledger_owner WHERE mailbox = ?`,
       )
       .row([this.#owner.mailbox])
   }

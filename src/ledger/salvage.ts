@@ -1,11 +1,21 @@
 /** The ledger of a damaged file, made anew of what is sound in it. The mail beside it is not touched. */
-import { LedgerError } from '../errors.ts'
 import type { Tally } from './ledger.ts'
-import { COLUMNS, ROW_CELLS, entryOf, rowOf, unverifiedRows } from './ledger-row.ts'
+import {
+  COLUMNS,
+  ROW_CELLS,
+  UNVERIFIED_SUM,
+  entryOf,
+  readableRows,
+  rowOf,
+  unverifiedRows,
+} from './ledger-row.ts'
 import { LedgerTable } from './ledger-table.ts'
-import { LEDGER_TABLES, ledgerSql } from './migrate.ts'
+import { LEDGER_TABLES, earlierMailboxes, ledgerSql } from './migrate.ts'
 import { type Owner, putOwner, readOwner } from './ownership.ts'
+import { ifReadable } from './row-walk.ts'
 import type { SqliteDatabase, SqlRow, SqlValue } from './sqlite-database.ts'
+import { strike } from './strike.ts'
+import { tallyOf } from './tally.ts'
 
 /** What is known of a mailbox beside its entries. */
 interface Kept {
@@ -20,11 +30,11 @@ interface Kept {
  * @throws LedgerError MAILDRAIN_LEDGER_DAMAGED when the file cannot be read at all
  */
 export function salvage(database: SqliteDatabase, source: SqliteDatabase): void {
-  const mailboxes = ifReadable([], () => mailboxesOf(source))
-  const kept = mailboxes.flatMap((mailbox) => keptOf(source, mailbox))
+  const checked = hasChecksums(source)
   database.exec(`CREATE TEMP TABLE salvaged (mailbox, ${COLUMNS}, checksum)`)
-  salvageEntries(database, source)
-  strike(database)
+  const rows = salvageEntries(database, source, checked)
+  const kept = checked ? mailboxesIn(source) : earlierOnes(source, rows)
+  strike(database, 'tbl_name', LEDGER_TABLES)
   database.exec(ledgerSql)
   database.exec('INSERT OR IGNORE INTO ledger SELECT * FROM salvaged; DROP TABLE salvaged')
   for (const { owner, tally, host } of kept) {
@@ -35,9 +45,17 @@ export function salvage(database: SqliteDatabase, source: SqliteDatabase): void 
   }
 }
 
+/** By what the table is, not by what the file says: its header may be what is damaged. */
+const hasChecksums = (source: SqliteDatabase): boolean =>
+  ifReadable(true, () => {
+    const statement = `SELECT count(*), total(name = 'checksum') FROM pragma_table_info('ledger')`
+    const [columns, checksums] = source.prepare(statement).row() ?? []
+    return Number(columns) === 0 || Number(checksums) > 0
+  })
+
 /** @throws LedgerError MAILDRAIN_LEDGER_DAMAGED for a row of any mailbox that is not what was written */
 export function assertSound(database: SqliteDatabase): void {
-  for (const row of rowsOf(database)) soundRow(row)
+  for (const row of unverifiedRows(database, entries(true))) soundRow(row, true)
   for (const mailbox of mailboxesOf(database)) {
     const owner = readOwner(database, mailbox)
     const table = new LedgerTable(database, { mailbox: owner?.mailboxId ?? mailbox })
@@ -45,24 +63,53 @@ export function assertSound(database: SqliteDatabase): void {
   }
 }
 
-function salvageEntries(database: SqliteDatabase, source: SqliteDatabase): void {
+/** @returns rows of each mailbox, readable or not; null when it is not known of each whose it is */
+function salvageEntries(
+  database: SqliteDatabase,
+  source: SqliteDatabase,
+  checked: boolean,
+): ReadonlyMap<string, number> | null {
   const insert = database.prepare(`INSERT INTO salvaged VALUES (?${', ?'.repeat(ROW_CELLS)})`)
-  ifReadable(undefined, () => {
-    for (const row of rowsOf(source)) ifReadable(undefined, () => insert.run(soundRow(row)))
+  const found = new Map<string, number>()
+  return ifReadable(null, () => {
+    let isWhole = true
+    for (const row of readableRows(source, entries(checked))) {
+      if (row === null) {
+        isWhole = false
+        continue
+      }
+      const mailbox = String(row.at(-2))
+      found.set(mailbox, (found.get(mailbox) ?? 0) + 1)
+      ifReadable(undefined, () => insert.run(soundRow(row, checked)))
+    }
+    return isWhole ? found : null
   })
 }
 
-/** Entries of all mailboxes: mailbox and checksum, as JSON, end each row. */
-const rowsOf = (database: SqliteDatabase): Iterable<SqlRow> =>
-  unverifiedRows(database, { table: 'ledger', extra: 'CAST(mailbox AS TEXT), checksum' })
+/** Of all mailboxes: mailbox and checksum end each row. */
+const entries = (checked: boolean) => ({
+  table: 'ledger',
+  extra: `CAST(mailbox AS TEXT), ${checked ? UNVERIFIED_SUM : 'NULL'}`,
+})
 
-function soundRow(row: SqlRow): SqlValue[] {
+function soundRow(row: SqlRow, checked: boolean): SqlValue[] {
   const [mailbox, checksum] = row.slice(-2)
-  return rowOf(
-    String(mailbox),
-    entryOf(String(mailbox), [...row.slice(0, -2), checksum ?? null], true),
-  )
+  const cells = [...row.slice(0, -2), checksum ?? null]
+  return rowOf(String(mailbox), entryOf(String(mailbox), cells, checked))
 }
+
+/**
+ * Of format 1, which did not count: what is counted now are its rows, damaged ones too, so that their loss is noticed. Where
+ * these are not known nothing is counted, and the mailbox asks for the mail that is there at its next open.
+ */
+const earlierOnes = (source: SqliteDatabase, rows: ReadonlyMap<string, number> | null): Kept[] =>
+  ifReadable([], () => earlierMailboxes(source)).map(({ owner, host }) => ({
+    ...{ owner, host },
+    tally: rows === null ? undefined : tallyOf(rows.get(owner.mailbox) ?? 0),
+  }))
+
+const mailboxesIn = (source: SqliteDatabase): Kept[] =>
+  ifReadable([], () => mailboxesOf(source)).flatMap((mailbox) => keptOf(source, mailbox))
 
 function mailboxesOf(database: SqliteDatabase): string[] {
   const statement = 'SELECT CAST(mailbox AS BLOB) FROM ledger_owner'
@@ -78,25 +125,4 @@ function keptOf(database: SqliteDatabase, mailbox: string): Kept[] {
   const table = new LedgerTable(database, { mailbox: owner.mailboxId })
   const tally = ifReadable(undefined, () => (table.hasTally ? table.tally : undefined))
   return [{ owner, tally, host: ifReadable(null, () => table.host) }]
-}
-
-/** What is damaged is as if it were not there. */
-function ifReadable<T>(otherwise: T, read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    if (error instanceof LedgerError && error.code === 'MAILDRAIN_LEDGER_DAMAGED') return otherwise
-    throw error
-  }
-}
-
-/**
- * The old tables are struck from the schema: DROP TABLE walks their pages to free them, and fails. Their pages stay unused until somebody runs VACUUM.
- */
-function strike(database: SqliteDatabase): void {
-  database.exec('PRAGMA writable_schema = ON')
-  database
-    .prepare('DELETE FROM sqlite_master WHERE tbl_name IN (SELECT value FROM json_each(?))')
-    .run([JSON.stringify(LEDGER_TABLES)])
-  database.exec('PRAGMA writable_schema = RESET')
 }

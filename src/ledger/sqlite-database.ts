@@ -81,7 +81,7 @@ export class SqliteDatabase {
 
   /**
    * Opens a file whose commits survive a power cut. Creates it when it is missing; what is in it is the caller's
-   * business, and so is asking `inspectSqliteFile` first.
+   * business, and so is asking `assertOurs` first.
    * @param options.busyTimeoutMs how long a call waits, blocking, for another process's write
    */
   static openDurable(
@@ -161,26 +161,41 @@ export class SqliteDatabase {
   prepare(sql: string): SqlStatement {
     const known = this.#statements.get(sql)
     if (known) return known
-    const native = this.#guard(doing(sql), () => {
-      const prepared = this.#native.prepare(sql)
-      // Rows as arrays: as objects they carry a `_metadata` of their own.
-      return prepared.reader ? prepared.raw() : prepared
-    })
     const what = doing(sql)
-    const call = <T>(work: (parameters: unknown[]) => T, parameters: readonly SqlValue[]): T =>
-      this.#guard(what, () => work(parameters.map((value) => bindable(value))))
+    let native: Libsql.Statement | null = this.#guard(what, () => this.#compile(sql))
+    const call = <T>(
+      work: (statement: Libsql.Statement, values: unknown[]) => T,
+      parameters: readonly SqlValue[],
+    ): T =>
+      this.#guard(what, () => {
+        const usable = (native ??= this.#compile(sql))
+        // One that has failed is not reset by libsql (0.5.29), and fails from then on whatever it is asked.
+        native = null
+        const result = work(
+          usable,
+          parameters.map((value) => bindable(value)),
+        )
+        native = usable
+        return result
+      })
     const statement: SqlStatement = {
-      run: (parameters = []) => call((values) => native.run(values).changes, parameters),
+      run: (parameters = []) => call((usable, values) => usable.run(values).changes, parameters),
       row: (parameters = []) =>
-        call((values) => {
-          const cells = native.get(values) as unknown[] | undefined
+        call((usable, values) => {
+          const cells = usable.get(values) as unknown[] | undefined
           return cells && rowOf(cells)
         }, parameters),
       rows: (parameters = []) =>
-        call((values) => (native.all(values) as unknown[][]).map(rowOf), parameters),
+        call((usable, values) => (usable.all(values) as unknown[][]).map(rowOf), parameters),
     }
     this.#statements.set(sql, statement)
     return statement
+  }
+
+  #compile(sql: string): Libsql.Statement {
+    const prepared = this.#native.prepare(sql)
+    // Rows as arrays: as objects they carry a `_metadata` of their own.
+    return prepared.reader ? prepared.raw() : prepared
   }
 
   /**

@@ -114,7 +114,9 @@ function rare(
   options: { readonly cause: unknown },
 ): MaildrainError {
   const missing = /no such (table|column|index)/.test(failed)
-  if (code !== null && ((code & 0xff) === SQLITE.corrupt || missing))
+  // Only rows of a ledger are read as JSON, and what was written into them can be.
+  const unspeakable = /malformed JSON|JSON cannot hold/.test(failed)
+  if (code !== null && ((code & 0xff) === SQLITE.corrupt || missing || unspeakable))
     return new LedgerError(
       'MAILDRAIN_LEDGER_DAMAGED',
       `${failed}; restore the file from a backup, or run with --rebuild-ledger`,

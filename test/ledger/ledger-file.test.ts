@@ -1,8 +1,9 @@
-import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { FORMAT, assertOurs, openLedgerFile } from '../../src/ledger/ledger-file.ts'
+import { APPLICATION_ID, FORMAT } from '../../src/ledger/file-header.ts'
+import { assertOurs, openLedgerFile } from '../../src/ledger/ledger-file.ts'
 import { Ownership } from '../../src/ledger/ownership.ts'
 import { SqliteDatabase } from '../../src/ledger/sqlite-database.ts'
 
@@ -38,8 +39,52 @@ it('a file of a newer format is refused', () => {
   const path = newPath()
   const database = openLedgerFile(path, options)
   database.exec(`PRAGMA user_version = ${FORMAT + 1}`)
+  database.exec(
+    `UPDATE ledger_meta SET value = '{"application":"maildrain","format":${FORMAT + 1}}'`,
+  )
   database.close()
   expect(() => openLedgerFile(path, options)).toThrow(/newer maildrain/)
+  expect(() => openLedgerFile(path, { ...options, repair: true })).toThrow(/newer maildrain/)
+})
+
+it.each([
+  ['application id', `application_id = ${APPLICATION_ID ^ 1}`],
+  ['format', `user_version = ${FORMAT ^ 4}`],
+])('a flipped bit in the %s is damage, not another program, and is repaired', (_, pragma) => {
+  const path = newPath()
+  const database = openLedgerFile(path, options)
+  Ownership.claim(database, { mailbox: 'a@b', at: 1 })
+  database.exec(`PRAGMA ${pragma}`)
+  database.close()
+  assertOurs(path)
+  expect(() => openLedgerFile(path, options)).toThrow(refused('MAILDRAIN_LEDGER_DAMAGED'))
+  openLedgerFile(path, { ...options, repair: true }).close()
+  const again = openLedgerFile(path, options)
+  expect(Ownership.claim(again, { mailbox: 'a@b', at: 2 }).epoch).toBe(2)
+  again.close()
+})
+
+it('a log whose file is not there, or empty, is not thrown away', () => {
+  const path = newPath()
+  const database = openLedgerFile(path, options)
+  Ownership.claim(database, { mailbox: 'a@b', at: 1 })
+  const left = newPath()
+  copyFileSync(`${path}-wal`, `${left}-wal`)
+  const log = readFileSync(`${left}-wal`)
+  expect(log.length).toBeGreaterThan(0)
+  for (const make of [() => undefined, () => writeFileSync(left, '')]) {
+    make()
+    for (const repair of [false, true])
+      expect(() => openLedgerFile(left, { ...options, repair })).toThrow(
+        refused('MAILDRAIN_LEDGER_LOST'),
+      )
+    expect(readFileSync(`${left}-wal`)).toEqual(log)
+  }
+  copyFileSync(path, left)
+  const found = openLedgerFile(left, options)
+  expect(Ownership.claim(found, { mailbox: 'a@b', at: 2 }).epoch).toBe(2)
+  found.close()
+  database.close()
 })
 
 it('a file whose @meta row is lost is damage', () => {

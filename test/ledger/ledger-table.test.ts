@@ -3,7 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
 import type { LedgerEntry } from '../../src/ledger/ledger.ts'
-import { LedgerTable, ledgerTableSql } from '../../src/ledger/ledger-table.ts'
+import {
+  LedgerTable,
+  hostTableSql,
+  ledgerTableSql,
+  tallyTableSql,
+} from '../../src/ledger/ledger-table.ts'
 import { openScratchLedger } from '../../src/ledger/scratch-ledger.ts'
 import { SqliteDatabase } from '../../src/ledger/sqlite-database.ts'
 import { MAILBOX, entryFor, rawMessage } from '../support/messages.ts'
@@ -16,7 +21,7 @@ afterEach(() => {
 function openTable() {
   const database = SqliteDatabase.openMemory()
   opened.push(database)
-  database.exec(ledgerTableSql)
+  database.exec(`${ledgerTableSql}; ${hostTableSql}; ${tallyTableSql}`)
   return { database, table: new LedgerTable(database, { mailbox: MAILBOX }) }
 }
 

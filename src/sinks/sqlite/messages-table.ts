@@ -24,8 +24,12 @@ export const messagesTableSql = `
   CREATE INDEX messages_sent_at ON messages (sent_at);
 `
 
-/** A key says what the bytes are, so a row that is there already is this very record (G6, G13). */
-const INSERT = `INSERT INTO messages VALUES (?${', ?'.repeat(11)}) ON CONFLICT (key) DO NOTHING`
+const VALUES = `INTO messages VALUES (?${', ?'.repeat(11)})`
+
+/** What a reader verifies, in the order of IDENTITY. */
+const SAME = `
+  SELECT 1 FROM messages WHERE key = ? AND mailbox IS ? AND uidl IS ? AND sha256 IS ? AND raw IS ?`
+const IDENTITY = [0, 1, 2, 3, 10]
 
 export type MessageRow = readonly SqlValue[]
 
@@ -46,14 +50,25 @@ function isoTime(ms: number): string | null {
   return Number.isNaN(time.getTime()) ? null : time.toISOString()
 }
 
-/** Inside the owner's transaction. */
+/**
+ * Inside the owner's transaction. A key says what the bytes are, so a row that is there already is this very record (G6, G13);
+ * one that is not is damaged, and the message must not be deleted from the server on its account.
+ */
 export function insertRow(database: SqliteDatabase, row: MessageRow): void {
-  database.prepare(INSERT).run(row)
+  const inserted = database.prepare(`INSERT ${VALUES} ON CONFLICT (key) DO NOTHING`).run(row)
+  if (inserted > 0 || isStored(database, row)) return
+  database.prepare(`INSERT OR REPLACE ${VALUES}`).run(row)
 }
+
+const isStored = (database: SqliteDatabase, row: MessageRow): boolean =>
+  database.prepare(SAME).row(IDENTITY.map((column) => row[column] ?? null)) !== undefined
 
 export function hasRow(database: SqliteDatabase, key: string): boolean {
   return database.prepare('SELECT 1 FROM messages WHERE key = ?').row([key]) !== undefined
 }
+
+export const hasMessagesTable = (database: SqliteDatabase): boolean =>
+  database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'messages'").row() !== undefined
 
 /** Walks the whole table where there is none: to be asked when a mailbox is new to the file. */
 export function holdsMailOf(database: SqliteDatabase, mailbox: string): boolean {

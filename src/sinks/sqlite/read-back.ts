@@ -3,13 +3,12 @@ import { statSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import { SinkError } from '../../errors.ts'
 import { openLedgerView } from '../../ledger/ledger-file.ts'
+import { ifReadable, walkRows } from '../../ledger/row-walk.ts'
 import type { SqlCell, SqlRow, SqliteDatabase } from '../../ledger/sqlite-database.ts'
 import type { PeekContext, StoredRecord } from '../sink.ts'
 
 /** Text as a blob: libsql would read it up to its first NUL only. One row at a time: a row is a whole message. */
-const NEXT = `
-  SELECT rowid, CAST(key AS BLOB), CAST(uidl AS BLOB), CAST(sha256 AS BLOB), raw, typeof(raw)
-  FROM messages WHERE rowid > ? AND mailbox = ? ORDER BY rowid LIMIT 1`
+const HEAD = 'CAST(key AS BLOB), CAST(uidl AS BLOB), CAST(sha256 AS BLOB)'
 
 /** Octets read before timers and signals have their turn. */
 const TURN_BYTES = 1024 * 1024
@@ -42,16 +41,14 @@ export async function* rowsOf(
   database: SqliteDatabase,
   mailbox: string,
   signal: AbortSignal,
-): AsyncGenerator<StoredRecord> {
-  const next = database.prepare(NEXT)
+): AsyncGenerator<StoredRecord & { readonly isTorn: boolean }> {
+  const query = { table: 'messages', columns: `${HEAD}, raw, typeof(raw)` }
+  const own = { filter: 'mailbox = ?', parameters: [mailbox] }
   let bytes = 0
-  for (let after: SqlCell = Number.MIN_SAFE_INTEGER; ;) {
+  for (const { rowid, row } of walkRows(database, { ...query, ...own })) {
     signal.throwIfAborted()
-    const row = next.row([after, mailbox])
-    if (row === undefined) return
-    const record = recordOf(row, mailbox)
-    yield record
-    after = row[0] ?? null
+    const record = row === null ? tornRecord(database, rowid, mailbox) : recordOf(row, mailbox)
+    yield { ...record, isTorn: row === null }
     bytes += record.raw.length
     if (bytes < TURN_BYTES) continue
     bytes = 0
@@ -59,13 +56,34 @@ export async function* rowsOf(
   }
 }
 
-function recordOf(row: SqlRow, mailbox: string): StoredRecord {
-  const [, key, uidl, sha256, raw, type] = row
+function recordOf([, ...cells]: SqlRow, mailbox: string): StoredRecord {
+  const [key, uidl, sha256, raw, type] = cells
   const blob = Buffer.isBuffer(raw) ? raw : null
   return {
     ...{ key: textOf(key) ?? '', mailbox, uidl: textOf(uidl), sha256: textOf(sha256) ?? '' },
     ...{ raw: blob ?? Buffer.alloc(0), position: 'messages' },
     damage: blob === null ? `its raw bytes are of type ${String(type)}` : null,
+  }
+}
+
+/**
+ * Of a row that lies on a page that cannot be read: what its first page says, or else the key's index. Without the first page
+ * nobody knows whose it is, and whoever reads the file is told.
+ */
+function tornRecord(database: SqliteDatabase, rowid: number, mailbox: string): StoredRecord {
+  const head = (from: string) =>
+    ifReadable(undefined, () => database.prepare(`SELECT ${from} = ?`).row([rowid]))
+  const [key, uidl, sha256] =
+    head(`${HEAD} FROM messages WHERE rowid`) ??
+    head('CAST(key AS BLOB) FROM messages INDEXED BY sqlite_autoindex_messages_1 WHERE +rowid') ??
+    []
+  return {
+    ...{ key: textOf(key) ?? '', mailbox, uidl: textOf(uidl), sha256: textOf(sha256) ?? '' },
+    ...{
+      raw: Buffer.alloc(0),
+      position: 'messages',
+      damage: 'its pages in the file cannot be read',
+    },
   }
 }
 

@@ -14,6 +14,7 @@ import {
   openLedgerView,
 } from '../../ledger/ledger-file.ts'
 import { LedgerTable } from '../../ledger/ledger-table.ts'
+import { assertOneName } from '../../ledger/one-name.ts'
 import { type Lock, acquireLock } from '../../ledger/lock.ts'
 import { Ownership } from '../../ledger/ownership.ts'
 import type { SqliteDatabase } from '../../ledger/sqlite-database.ts'
@@ -35,7 +36,7 @@ import {
   sqliteSinkOptions,
 } from './options.ts'
 import { readRows } from './read-back.ts'
-import { reconcile } from './reconcile.ts'
+import { assertNothingLost, reconcile } from './reconcile.ts'
 
 /** SQLite holds 10^9 bytes in a row, and JSON may write a byte of text as six. */
 const MAX_RECORD_BYTES = 128 * 1024 * 1024
@@ -81,6 +82,7 @@ export class SqliteSink implements Sink {
     const path = locateFile(this.#options.path)
     // Before the lock, so that nothing at all is left beside a file that is not ours.
     assertOurs(path)
+    assertOneName(path)
     this.#lock = acquireLock(`${path}.${mailboxKey(context.mailbox)}.lock`, {
       what: `mailbox ${context.mailbox} into ${path}`,
       log: context.log,
@@ -151,15 +153,19 @@ export class SqliteSink implements Sink {
     const database = openLedgerFile(path, {
       busyTimeoutMs: this.#options.busyTimeoutMs,
       ...{ dataSql: messagesTableSql, repair: rebuild },
+      check(opened) {
+        const table = tableOf(opened, mailbox)
+        table.verify()
+        if (!rebuild && !acceptMissing) assertNothingLost({ database: opened, table, mailbox })
+      },
     })
     try {
       const at = clock.now()
       const ownership = Ownership.claim(database, {
         ...{ mailbox, at },
-        ...(rebuild ? { above: Math.floor(at / 1000) } : {}),
+        ...(rebuild || acceptMissing ? { above: Math.floor(at / 1000) } : {}),
       })
       const table = tableOf(database, mailbox)
-      table.verify()
       await reconcile({ ...context, database, ownership, table, rebuild, acceptMissing })
       return { database, ownership, table }
     } catch (error) {
@@ -176,8 +182,9 @@ export class SqliteSink implements Sink {
 }
 
 function tableOf(database: SqliteDatabase, mailbox: string, checked = true): LedgerTable {
-  // A row that somebody removed is not at the destination any more: its message is not known (G5).
-  const holds = (entry: LedgerEntry) => hasRow(database, entry.key)
+  // A row that somebody removed is not at the destination any more, and one that was found damaged has lost its place: such a
+  // message is not known (G5).
+  const holds = ({ key, place }: LedgerEntry) => place !== null && hasRow(database, key)
   return new LedgerTable(database, { mailbox, holds, checked })
 }
 

@@ -1,42 +1,9 @@
-import { rmSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { setImmediate } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
-import { MaildrainError } from '../../../src/errors.ts'
 import { SqliteDatabase } from '../../../src/ledger/sqlite-database.ts'
-import type { RawMessage } from '../../../src/message.ts'
-import { sqlite } from '../../../src/sinks/sqlite/index.ts'
 import { Random } from '../../../src/testing/random.ts'
+import { answerOf } from '../../support/file-answers.ts'
 import { notFull } from '../../support/full.ts'
-import { answersOf, bytesOf, fillFile, newFile, settle } from '../../support/ledger-files.ts'
-import { sinkContext } from '../../support/sinks.ts'
-
-const context = sinkContext()
-
-setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as () => void
-/** A handle of libsql that was closed lives until its statements are collected: thousands of them are too many files. */
-const FILES_AT_ONCE = 200
-
-/** What the file answers when it is opened and looked at, or the code by which it is refused. */
-async function answerOf(bytes: Buffer, messages: readonly RawMessage[]): Promise<string> {
-  // Another name each time: SQLite remembers a file by what the system calls it as long as a handle lives.
-  const path = newFile()
-  writeFileSync(path, bytes)
-  const sink = sqlite({ path, openPatienceMs: 0, busyTimeoutMs: 0 })
-  try {
-    ;(await sink.peek?.(context))?.close()
-    await sink.open(context)
-    return JSON.stringify(answersOf(sink.ledger!, messages))
-  } catch (error) {
-    return error instanceof MaildrainError ? error.code : String(error)
-  } finally {
-    await sink.close()
-    rmSync(dirname(path), { recursive: true })
-  }
-}
+import { bytesOf, fillFile, newFile, settle } from '../../support/ledger-files.ts'
 
 /** How many of the files were refused; what is neither refused nor as it was written goes to `wrong`. */
 async function tryAll(
@@ -49,11 +16,6 @@ async function tryAll(
   expect(written).toContain('"size":40')
   const found = { refused: 0, sound: 0, wrong: [] as string[] }
   for (const [name, bytes] of files(whole)) {
-    if ((found.refused + found.sound) % FILES_AT_ONCE === 0) {
-      collect()
-      // Finalizers run in turns of their own.
-      await setImmediate()
-    }
     const answer = await answerOf(bytes, messages)
     if (/^MAILDRAIN_(LEDGER|SINK)_/.test(answer)) found.refused += 1
     else if (answer === written) found.sound += 1

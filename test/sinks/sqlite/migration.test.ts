@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { SqliteDatabase } from '../../../src/ledger/sqlite-database.ts'
 import type { RawMessage } from '../../../src/message.ts'
+import type { SinkContext } from '../../../src/sinks/sink.ts'
 import { sqlite } from '../../../src/sinks/sqlite/index.ts'
 import { answersOf, fillFile, newFile, settle } from '../../support/ledger-files.ts'
 import { rawMessage } from '../../support/messages.ts'
@@ -22,6 +23,31 @@ function age(path: string, { host = true } = {}): void {
   database.close()
   settle(path)
 }
+
+function change(path: string, sql: string): void {
+  const database = SqliteDatabase.openDurable(path, { busyTimeoutMs: 0 })
+  database.exec(sql)
+  database.close()
+  settle(path)
+}
+
+function query(path: string, sql: string): readonly (readonly unknown[])[] {
+  const database = SqliteDatabase.openReader(path, { busyTimeoutMs: 0 })
+  const found = database.prepare(sql).rows()
+  database.close()
+  return found
+}
+
+const epochsOf = (path: string): number[] =>
+  query(path, 'SELECT epoch FROM ledger_owner ORDER BY mailbox').map(([epoch]) => Number(epoch))
+
+const statesOf = (path: string): Record<string, number> =>
+  Object.fromEntries(
+    query(
+      path,
+      'SELECT state, count(*) FROM ledger JOIN ledger_owner USING (mailbox) GROUP BY state',
+    ).map(([state, count]) => [String(state), Number(count)]),
+  )
 
 async function answers(path: string, messages: readonly RawMessage[]) {
   const sink = sqlite({ path })
@@ -85,13 +111,79 @@ describe('a file of format 1', () => {
   })
 })
 
+describe('a file of format 1 that is damaged', () => {
+  const OTHER = 'other@mail.example'
+
+  async function withTwoMailboxes(path: string): Promise<readonly RawMessage[]> {
+    const messages = await fillFile(path, 30)
+    const sink = sqlite({ path })
+    await sink.open(sinkContext({ mailbox: OTHER }))
+    const theirs = [1, 2].map((n) => rawMessage(`${n}`, `${n}`, OTHER))
+    const batch = theirs.map((message) => batchMessage(message))
+    await sink.write({ messages: batch, tombstones: [], host: '{"b":2}' }, { signal })
+    await sink.close()
+    settle(path)
+    return messages
+  }
+
+  async function opened(path: string, change: Partial<SinkContext>) {
+    const sink = sqlite({ path })
+    try {
+      await sink.open(sinkContext(change))
+      const { size, host, tally } = answersOf(sink.ledger!, [])
+      return { size, host, seen: tally?.seen, states: statesOf(path) }
+    } finally {
+      await sink.close()
+    }
+  }
+
+  it('keeps what is sound of all mailboxes, and their owners', async () => {
+    const path = newFile()
+    await withTwoMailboxes(path)
+    age(path)
+    change(path, "UPDATE ledger SET state = 'delivere' WHERE uidl = CAST('uid-1' AS BLOB)")
+    const epochs = epochsOf(path)
+    await expect(opened(path, {})).rejects.toMatchObject({ code: 'MAILDRAIN_LEDGER_DAMAGED' })
+    const mended = await opened(path, { rebuildLedger: true })
+    expect(mended).toMatchObject({ size: 30, host: '{"a":1}', seen: 30 })
+    expect(mended.states).toEqual({ delivered: 22, kept: 6, gone: 4 })
+    expect(await opened(path, { mailbox: OTHER })).toMatchObject({ size: 2, host: '{"b":2}' })
+    expect(epochsOf(path)).toEqual(epochs.map((epoch) => epoch + 1))
+  })
+
+  it('misses what was damaged of another mailbox, when that is opened', async () => {
+    const path = newFile()
+    await withTwoMailboxes(path)
+    age(path)
+    change(path, "UPDATE ledger SET state = 'delivere' WHERE uidl = CAST('1' AS BLOB)")
+    await opened(path, { rebuildLedger: true })
+    const other = { mailbox: OTHER }
+    await expect(opened(path, other)).rejects.toMatchObject({ code: 'MAILDRAIN_LEDGER_LOST' })
+    expect(await opened(path, { ...other, rebuildLedger: true })).toMatchObject({ size: 2 })
+  })
+
+  it('is still of format 1 when it was refused as lost', async () => {
+    const path = newFile()
+    await fillFile(path, 10)
+    age(path)
+    change(path, 'DELETE FROM ledger; DELETE FROM ledger_owner')
+    const before = readFileSync(path)
+    await expect(opened(path, {})).rejects.toMatchObject({ code: 'MAILDRAIN_LEDGER_LOST' })
+    settle(path)
+    expect(readFileSync(path)).toEqual(before)
+  })
+})
+
 describe('what a file says of its format', () => {
   it('a newer one is refused, and not changed by a byte', async () => {
     const path = newFile()
     await fillFile(path, 5)
+    const database = SqliteDatabase.openDurable(path, { busyTimeoutMs: 0 })
+    database.exec(`UPDATE ledger_meta SET value = '{"application":"maildrain","format":3}'`)
+    database.exec('PRAGMA user_version = 3')
+    database.close()
+    settle(path)
     const bytes = readFileSync(path)
-    bytes.writeUInt32BE(3, 60)
-    writeFileSync(path, bytes)
     const sink = sqlite({ path })
     await expect(sink.open(sinkContext())).rejects.toMatchObject({
       code: 'MAILDRAIN_LEDGER_FOREIGN',

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { afterEach, describe, expect, it } from 'vitest'
+import { systemClock } from '../../../src/clock.ts'
 import { SqliteDatabase } from '../../../src/ledger/sqlite-database.ts'
 import type { RawMessage } from '../../../src/message.ts'
 import type { Sink, SinkContext } from '../../../src/sinks/sink.ts'
@@ -95,6 +96,26 @@ describe('fault 73: a ledger that was emptied, while the file holds mail', () =>
     expect((await open(path)).ledger?.size).toBe(written(all).length)
   })
 
+  it('a rebuild that breaks off is asked for again', async () => {
+    const path = newFile()
+    const all = await fillFile(path, 40)
+    run(path, 'DELETE FROM ledger')
+    const abort = new AbortController()
+    let asked = 0
+    const now = () => {
+      asked += 1
+      if (asked === 10) abort.abort()
+      return 1
+    }
+    const clock = { ...systemClock, now }
+    await expect(open(path, { ...REBUILD, clock, signal: abort.signal })).rejects.toThrow()
+    await expect(open(path)).rejects.toMatchObject(refused('LOST'))
+    const sink = await open(path, REBUILD)
+    expect(held(sink, written(all))).toBe(written(all).length)
+    await sink.close()
+    await expect(open(path)).resolves.toBeDefined()
+  })
+
   it('believes only what the bytes bear out', async () => {
     const path = newFile()
     const all = await fillFile(path, 5)
@@ -115,6 +136,44 @@ describe('fault 73: a ledger that was emptied, while the file holds mail', () =>
     await expect(open(path)).rejects.toMatchObject(refused('LOST'))
   })
 })
+
+describe('a file that is refused', () => {
+  it.each([
+    ['LOST', 'DELETE FROM ledger WHERE rowid > 3', {}],
+    ['DAMAGED', 'UPDATE ledger SET copies = 7 WHERE rowid = 3', ACCEPT],
+    ['DAMAGED', 'UPDATE ledger_tally SET seen = 7', ACCEPT],
+    ['DAMAGED', "UPDATE ledger_host SET notes = '{}'", ACCEPT],
+  ])('%s: is as it was, nobody has been pushed aside (%s)', async (code, sql, way) => {
+    const path = newFile()
+    await fillFile(path, 40)
+    run(path, sql)
+    const before = bytesOf(path)
+    await expect(open(path, way)).rejects.toMatchObject(refused(code))
+    run(path, 'SELECT 1')
+    expect(bytesOf(path)).toEqual(before)
+  })
+
+  it('G11: without its owner it would begin with an epoch that was there before', async () => {
+    const path = newFile()
+    const all = await fillFile(path, 10)
+    for (const way of [REBUILD, ACCEPT]) {
+      run(path, 'DELETE FROM ledger_owner')
+      await expect(open(path)).rejects.toMatchObject(refused('LOST'))
+      const sink = await open(path, way)
+      expect(held(sink, written(all))).toBe(written(all).length)
+      await sink.close()
+      expect(epochOf(path)).toBeGreaterThan(1_000_000_000)
+      await (await open(path)).close()
+    }
+  })
+})
+
+const epochOf = (path: string): number => {
+  const database = SqliteDatabase.openReader(path, { busyTimeoutMs: 0 })
+  const [epoch] = database.prepare('SELECT epoch FROM ledger_owner').row() ?? []
+  database.close()
+  return Number(epoch)
+}
 
 describe('what was forgotten in order', () => {
   it('is neither lost nor rebuilt; after a loss it is counted as what it was', async () => {

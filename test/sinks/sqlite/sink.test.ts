@@ -1,5 +1,6 @@
 import {
   copyFileSync,
+  linkSync,
   mkdtempSync,
   readFileSync,
   readdirSync,
@@ -165,6 +166,17 @@ describe('one drainer (G11)', () => {
     const path = newPath()
     await openSink(path)
     await expect(openSink(path)).rejects.toMatchObject({ code: 'MAILDRAIN_DRAINER_BUSY' })
+  })
+
+  it('a file under a second name is refused: there would be two logs and two locks', async () => {
+    const path = newPath()
+    await openSink(path)
+    const other = `${path}.other`
+    linkSync(path, other)
+    await expect(openSink(other)).rejects.toMatchObject({ code: 'MAILDRAIN_SINK_REFUSED' })
+    expect(
+      readdirSync(join(path, '..')).filter((name) => name.startsWith('mail.db.other')),
+    ).toEqual(['mail.db.other'])
   })
 
   it('two mailboxes share a file', async () => {
