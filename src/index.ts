@@ -35,6 +35,7 @@ export type {
   WriteOptions,
 } from './sinks/sink.ts'
 export type { Source, SourceContext, SourceReport } from './sources/source.ts'
+export type { KeySet } from './ledger/key-set.ts'
 export type { KeptReason, Ledger, LedgerEntry, LedgerState, Tally } from './ledger/ledger.ts'
 export type {
   AttachmentInfo,

@@ -3,6 +3,8 @@
  * ledger and commits both together; this contract is the view that source and pipeline have of it.
  */
 
+import type { KeySet } from './key-set.ts'
+
 /** Durable, set aside durably, or deliberately left on the server; then absent from a complete look. */
 export type LedgerState = 'delivered' | 'deadLettered' | 'kept' | 'gone'
 
@@ -61,7 +63,17 @@ export interface Standing {
 export interface Tally {
   /** Messages that ever had an entry, each once. */
   readonly seen: number
-  /** Of these: entries that were forgotten because they were gone, by what they had been; `undeletable` is delivered. */
+  /**
+   * Of these: keys of the messages that the destination was given, whether they still have an entry or not. Nothing that
+   * befalls the ledger takes any of them away, so that mail without an entry can be proven to be there, or missed.
+   */
+  readonly delivered: KeySet
+  /** Keys of further records of these messages. */
+  readonly further: KeySet
+  /**
+   * Of `seen`: entries that were forgotten because they were gone, by what they had been; of the delivered also those that
+   * were lost, when a run went on without them.
+   */
   readonly pruned: {
     readonly delivered: number
     readonly deadLettered: number
@@ -69,6 +81,11 @@ export interface Tally {
   }
   /** Messages that others removed before they had an entry; not among `seen`. */
   readonly vanished: number
+  /**
+   * Entries of mail that was not delivered which the ledger has lost, and without which a run went on (`rebuildLedger`,
+   * `acceptMissing`); not among `seen` any more.
+   */
+  readonly accepted: number
 }
 
 /** Reads only: changes travel in batches (`Sink.write`), so that they commit with the data. */
@@ -107,6 +124,23 @@ export interface Ledger {
 export function saysDurable(entry: LedgerEntry): boolean {
   const state = entry.state === 'gone' ? entry.was : entry.state
   return state === 'delivered' || state === 'deadLettered' || entry.reason === 'undeletable'
+}
+
+/** Was the destination given it? Mail that the server would not delete is kept there; it has a place if it was delivered. */
+export function isDelivered({ state, was, reason, place }: LedgerEntry): boolean {
+  const standing = state === 'gone' ? was : state
+  return standing === 'delivered' || (reason === 'undeletable' && place !== null)
+}
+
+/** In any state; they may be written to meanwhile. */
+export function* allEntries(
+  ledger: Pick<Ledger, 'present' | 'goneBefore' | 'get'>,
+): Iterable<LedgerEntry> {
+  yield* ledger.present()
+  for (const key of ledger.goneBefore(Number.MAX_SAFE_INTEGER)) {
+    const entry = ledger.get(key)
+    if (entry !== undefined) yield entry
+  }
 }
 
 /** Of a ledger that does not count: something is always undecided. */

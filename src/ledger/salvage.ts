@@ -15,12 +15,13 @@ import { type Owner, putOwner, readOwner } from './ownership.ts'
 import { ifReadable } from './row-walk.ts'
 import type { SqliteDatabase, SqlRow, SqlValue } from './sqlite-database.ts'
 import { strike } from './strike.ts'
-import { tallyOf } from './tally.ts'
+import { NOTHING_SEEN, tallyOf } from './tally.ts'
 
 /** What is known of a mailbox beside its entries. */
 interface Kept {
   readonly owner: Owner
   readonly tally: Tally | undefined
+  readonly recovering: boolean
   readonly host: string | null
 }
 
@@ -37,10 +38,13 @@ export function salvage(database: SqliteDatabase, source: SqliteDatabase): void 
   strike(database, 'tbl_name', LEDGER_TABLES)
   database.exec(ledgerSql)
   database.exec('INSERT OR IGNORE INTO ledger SELECT * FROM salvaged; DROP TABLE salvaged')
-  for (const { owner, tally, host } of kept) {
+  for (const { owner, tally, recovering, host } of kept) {
     putOwner(database, owner)
     const table = new LedgerTable(database, { mailbox: owner.mailboxId })
-    if (tally !== undefined) table.putTally(tally)
+    // An earlier format has counted nothing: what was delivered is what has an entry.
+    const delivered = checked ? tally?.delivered : tallyOf(table).delivered
+    if (tally !== undefined && delivered !== undefined)
+      table.putTally({ ...tally, delivered }, { recovering })
     if (host !== null) table.putHost(host)
   }
 }
@@ -105,7 +109,8 @@ function soundRow(row: SqlRow, checked: boolean): SqlValue[] {
 const earlierOnes = (source: SqliteDatabase, rows: ReadonlyMap<string, number> | null): Kept[] =>
   ifReadable([], () => earlierMailboxes(source)).map(({ owner, host }) => ({
     ...{ owner, host },
-    tally: rows === null ? undefined : tallyOf(rows.get(owner.mailbox) ?? 0),
+    tally: rows === null ? undefined : { ...NOTHING_SEEN, seen: rows.get(owner.mailbox) ?? 0 },
+    recovering: false,
   }))
 
 const mailboxesIn = (source: SqliteDatabase): Kept[] =>
@@ -124,5 +129,6 @@ function keptOf(database: SqliteDatabase, mailbox: string): Kept[] {
   if (owner === undefined) return []
   const table = new LedgerTable(database, { mailbox: owner.mailboxId })
   const tally = ifReadable(undefined, () => (table.hasTally ? table.tally : undefined))
-  return [{ owner, tally, host: ifReadable(null, () => table.host) }]
+  const recovering = ifReadable(true, () => table.isRecovering)
+  return [{ owner, tally, recovering, host: ifReadable(null, () => table.host) }]
 }

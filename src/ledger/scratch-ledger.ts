@@ -20,7 +20,8 @@ export interface ScratchLedgerOptions extends LedgerTableOptions {
 /** `put` and `remove` are atomic only as long as they do not throw: after an error, throw the index away. */
 export interface ScratchLedger extends Ledger {
   readonly tally: Tally
-  has(key: string): boolean
+  /** Does its entry say delivered? Undefined where there is none. */
+  isDelivered(key: string): boolean | undefined
   put(entries: Iterable<LedgerEntry>): void
   remove(keys: Iterable<string>): void
   putHost(notes: string): void
@@ -43,8 +44,8 @@ export function openScratchLedger(options: ScratchLedgerOptions): ScratchLedger 
     putHost: (notes) => database.transaction(() => table.putHost(notes)),
     putTally: (tally) => database.transaction(() => table.putTally(tally)),
     byUidl: (uidl) => table.byUidl(uidl),
-    has: (key) => table.has(key),
     get: (key) => table.get(key),
+    isDelivered: (key) => table.isDelivered(key),
     holds: (entry) => table.holds(entry),
     present: () => table.present(),
     goneBefore: (time) => table.goneBefore(time),
@@ -59,14 +60,5 @@ export function openScratchLedger(options: ScratchLedgerOptions): ScratchLedger 
       return table.host
     },
     close: () => database.close(),
-  }
-}
-
-/** In any state; they may be written to meanwhile. */
-export function* entriesOf(index: ScratchLedger): Iterable<LedgerEntry> {
-  yield* index.present()
-  for (const key of index.goneBefore(Number.MAX_SAFE_INTEGER)) {
-    const entry = index.get(key)
-    if (entry !== undefined) yield entry
   }
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
-import type { LedgerEntry } from '../../src/ledger/ledger.ts'
+import { type LedgerEntry, isDelivered } from '../../src/ledger/ledger.ts'
 import {
   LedgerTable,
   hostTableSql,
@@ -43,6 +43,25 @@ it('every field comes back as it was, a unique-id of any bytes included', () => 
   expect(table.get(bare.key)).toEqual(bare)
   expect(table.byUidl('\u0000\u00ff é')).toEqual([full])
   expect(table.byUidl('\u0000')).toEqual([])
+})
+
+it('says of every state whether it was delivered, as the entry itself does', () => {
+  const { table } = openTable()
+  const states = ['delivered', 'deadLettered', 'kept', 'gone'] as const
+  const befores = [null, 'delivered', 'deadLettered', 'kept'] as const
+  const all = states.flatMap((state) =>
+    (state === 'gone' ? befores : [null]).flatMap((was) =>
+      ([null, 'filtered', 'undeletable'] as const).flatMap((reason) =>
+        [null, '3:17'].map((place) => ({ state, was, reason, place })),
+      ),
+    ),
+  )
+  for (const [n, change] of all.entries()) {
+    const each = entry(`${n}`, `${n}`, change)
+    table.put(each)
+    expect(table.isDelivered(each.key), JSON.stringify(change)).toBe(isDelivered(each))
+  }
+  expect(table.isDelivered('no such key')).toBeUndefined()
 })
 
 it('G6: several messages under one unique-id are several entries', () => {

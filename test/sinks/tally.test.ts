@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { BatchError } from '../../src/errors.ts'
 import { unfetchedKey } from '../../src/identity.ts'
-import type { LedgerEntry, Tally } from '../../src/ledger/ledger.ts'
+import { KeyCounter, type KeySet, NO_KEYS } from '../../src/ledger/key-set.ts'
+import { type LedgerEntry, type Tally, allEntries, isDelivered } from '../../src/ledger/ledger.ts'
 import { prunedEntries } from '../../src/ledger/tally.ts'
 import type { RawMessage } from '../../src/message.ts'
 import { type MailRecord, unparsedRecord } from '../../src/message.ts'
@@ -64,6 +65,21 @@ const alone = (entry: LedgerEntry): BatchMessage => ({ entry, records: [] })
 const none = { delivered: 0, deadLettered: 0, kept: 0 }
 const tally = (sink: Sink): Tally | undefined => sink.ledger?.tally
 
+/** Numbers of messages, without those of keys. */
+const counts = (sink: Sink): Omit<Tally, 'delivered' | 'further' | 'accepted'> => {
+  const { seen, pruned, vanished } = tally(sink)!
+  return { seen, pruned, vanished }
+}
+
+/** In another order than they were written. */
+function setOf(keys: Iterable<string>): KeySet {
+  const set = new KeyCounter()
+  for (const key of [...keys].sort()) set.add(key)
+  return set.toJSON()
+}
+
+const keysOf = (...messages: RawMessage[]): KeySet => setOf(messages.map(({ key }) => key))
+
 /** Of a message whose whole bytes were never had. */
 const unfetched = ({ uidl, listedOctets }: RawMessage, change: Partial<LedgerEntry> = {}) =>
   entryFor(rawMessage(uidl, ''), {
@@ -79,7 +95,7 @@ describe.each(destinations)('the tally of %s', (_, destination, forgetsWhatItHol
   it('counts each entry once, whatever becomes of it and however often it is written', async () => {
     const open = destination()
     let sink = await open()
-    expect(tally(sink)).toEqual({ seen: 0, pruned: none, vanished: 0 })
+    expect(counts(sink)).toEqual({ seen: 0, pruned: none, vanished: 0 })
     const [one, two, three] = ['1', '2', '3'].map((n) => rawMessage(n, n))
     await sink.write(batch(batchMessage(one!), batchMessage(two!)), { signal })
     await sink.write(batch(batchMessage(one!), batchMessage(two!)), { signal })
@@ -93,7 +109,7 @@ describe.each(destinations)('the tally of %s', (_, destination, forgetsWhatItHol
     sink = await open()
     await sink.write(batch(alone(delivered)), { signal })
     await sink.write(batch(batchMessage(one!)), { signal })
-    expect(tally(sink)).toEqual({ seen: 3, pruned: none, vanished: 0 })
+    expect(counts(sink)).toEqual({ seen: 3, pruned: none, vanished: 0 })
   })
 
   it('a message that could not be read at first is one, when it is delivered and when it was known', async () => {
@@ -107,7 +123,7 @@ describe.each(destinations)('the tally of %s', (_, destination, forgetsWhatItHol
     await sink.write({ messages: [batchMessage(one)], tombstones }, { signal })
     const known = alone(sink.ledger!.get(two.key)!)
     await sink.write({ messages: [known], tombstones: [unfetched(two).key] }, { signal })
-    expect(tally(sink)).toEqual({ seen: 2, pruned: none, vanished: 0 })
+    expect(counts(sink)).toEqual({ seen: 2, pruned: none, vanished: 0 })
     expect(sink.ledger?.size).toBe(2)
   })
 
@@ -117,7 +133,7 @@ describe.each(destinations)('the tally of %s', (_, destination, forgetsWhatItHol
     const all = ['1', '2', '3', '4', '5'].map((n) => rawMessage(n, n))
     const entries = [
       gone(all[0]!),
-      gone(all[1]!, { was: 'kept', reason: 'undeletable' }),
+      gone(all[1]!, { was: 'kept', reason: 'undeletable', place: 'delivered' }),
       gone(all[2]!, { was: 'deadLettered' }),
       gone(all[3]!, { was: 'kept', reason: 'filtered' }),
       unfetched(all[4]!, { state: 'gone', was: 'kept', goneAt: 5 }),
@@ -127,8 +143,10 @@ describe.each(destinations)('the tally of %s', (_, destination, forgetsWhatItHol
     await sink.write({ messages: [], tombstones }, { signal })
     await sink.write({ messages: [], tombstones }, { signal })
     const pruned = { delivered: 2, deadLettered: 1, kept: 2 }
-    expect(tally(sink)).toEqual({ seen: 5, pruned, vanished: 0 })
-    expect(tally(await open())).toEqual({ seen: 5, pruned, vanished: 0 })
+    expect(counts(sink)).toEqual({ seen: 5, pruned, vanished: 0 })
+    const again = await open()
+    expect(counts(again)).toEqual({ seen: 5, pruned, vanished: 0 })
+    expect(tally(again)?.delivered).toEqual(keysOf(all[1]!, all[0]!))
   })
 
   it('a message that is back after it was forgotten counts again only where the destination cannot tell', async () => {
@@ -140,7 +158,7 @@ describe.each(destinations)('the tally of %s', (_, destination, forgetsWhatItHol
     expect(tally(sink)?.pruned.delivered).toBe(1)
     await sink.write(batch(batchMessage(message)), { signal })
     const pruned = { ...none, delivered: forgetsWhatItHolds ? 1 : 0 }
-    expect(tally(sink)).toEqual({ seen: forgetsWhatItHolds ? 2 : 1, pruned, vanished: 0 })
+    expect(counts(sink)).toEqual({ seen: forgetsWhatItHolds ? 2 : 1, pruned, vanished: 0 })
   })
 
   it('what others have taken is added, alone or with other news', async () => {
@@ -148,7 +166,7 @@ describe.each(destinations)('the tally of %s', (_, destination, forgetsWhatItHol
     const sink = await open()
     await sink.write({ messages: [], tombstones: [], vanished: 2 }, { signal })
     await sink.write({ ...batch(batchMessage(rawMessage('1', '1'))), vanished: 3 }, { signal })
-    expect(tally(await open())).toEqual({ seen: 1, pruned: none, vanished: 5 })
+    expect(counts(await open())).toEqual({ seen: 1, pruned: none, vanished: 5 })
   })
 
   it('a message that the destination rejects keeps its entry from the time when it could not be read', async () => {
@@ -167,11 +185,44 @@ describe.each(destinations)('the tally of %s', (_, destination, forgetsWhatItHol
     expect(tally(sink)?.seen).toBe(1)
   })
 
+  it('keys of what was delivered stay until the entry says otherwise, whatever becomes of it else', async () => {
+    const open = destination()
+    const sink = await open()
+    const [one, two, three] = ['1', '2', '3'].map((n) => rawMessage(n, n))
+    await sink.write(batch(batchMessage(one!), batchMessage(two!)), { signal })
+    await sink.write(batch(alone(entryFor(three!, { state: 'kept', reason: 'filtered' }))), {
+      signal,
+    })
+    expect(tally(sink)?.delivered).toEqual(keysOf(two!, one!))
+    const undeletable = { ...sink.ledger!.get(one!.key)!, state: 'kept', reason: 'undeletable' }
+    await sink.write(batch(alone(undeletable as LedgerEntry), batchMessage(three!)), { signal })
+    await sink.write(batch(alone(gone(two!))), { signal })
+    await sink.write({ messages: [], tombstones: [two!.key] }, { signal })
+    expect(tally(sink)?.delivered).toEqual(keysOf(one!, two!, three!))
+    await sink.write(batch(alone(entryFor(three!, { state: 'deadLettered' }))), { signal })
+    expect(tally(await open())?.delivered).toEqual(keysOf(one!, two!))
+  })
+
+  it('further records of a message are counted by their keys, once', async () => {
+    const open = destination()
+    const sink = await open()
+    const message = batchMessage(rawMessage('1', '1'))
+    const records = ['', '.1', '.2'].map((suffix) => ({
+      ...message.records[0]!,
+      key: `${message.entry.key}${suffix}`,
+    }))
+    expect(tally(sink)?.further).toEqual(NO_KEYS)
+    await sink.write(batch({ ...message, records }), { signal })
+    await sink.write(batch({ ...message, records }), { signal })
+    expect(tally(await open())?.further).toEqual(setOf(records.slice(1).map(({ key }) => key)))
+  })
+
   it('after any changes it is what the ledger holds and what it has forgotten', async () => {
     const random = new Random(7)
     const open = destination()
     let sink = await open()
     const all = Array.from({ length: 12 }, (_each, n) => rawMessage(`${n}`, `${n}`))
+    const delivered = new Set<string>()
     for (let round = 0; round < 60; round += 1) {
       if (random.chance(10)) sink = await open()
       const some = all.filter(() => random.chance(40))
@@ -187,6 +238,11 @@ describe.each(destinations)('the tally of %s', (_, destination, forgetsWhatItHol
       await sink.write({ messages, tombstones: [...forgotten, ...superseded] }, { signal })
       const now = tally(sink)!
       expect(now.seen).toBe(sink.ledger!.size + prunedEntries(now))
+      for (const { entry } of messages) if (isDelivered(entry)) delivered.add(entry.key)
+      const entries = [...allEntries(sink.ledger!)].filter(isDelivered).map(({ key }) => key)
+      expect(now.delivered.count).toBe(entries.length + now.pruned.delivered)
+      // Kafka does not know that it holds what it has forgotten.
+      if (!forgetsWhatItHolds) expect(now.delivered).toEqual(setOf(delivered))
     }
     expect(prunedEntries(tally(sink)!)).toBeGreaterThan(0)
   })
@@ -226,6 +282,6 @@ describe('the tally of Kafka when answers are lost', () => {
       code: 'MAILDRAIN_SINK_UNKNOWN_OUTCOME',
     })
     await sink.write(change)
-    expect(tally(sink)).toEqual({ seen: 1, pruned: none, vanished: 1 })
+    expect(counts(sink)).toEqual({ seen: 1, pruned: none, vanished: 1 })
   })
 })

@@ -37,6 +37,8 @@ export interface Group {
   /** The batch that it ends: with it goes what concerns no single message. */
   readonly ends?: Batch
   readonly bytes: number
+  /** Of entries made anew: does the tally count the message already? */
+  readonly isBack?: (entry: LedgerEntry) => boolean
 }
 
 export interface CommitterOptions {
@@ -208,13 +210,17 @@ export class Committer {
   }
 
   #changes(
-    { superseded, ends }: Group,
+    { messages, superseded, ends, isBack = () => false }: Group,
     entries: readonly LedgerEntry[],
     places: Iterable<string>,
   ): Changes {
     const { index, owner } = this.#options
     const count = new TallyCount(index.tally, index)
-    for (const { key } of entries) count.put(key)
+    for (const [at, entry] of entries.entries())
+      count.put({
+        ...{ entry, records: messages[at]?.message.records ?? [] },
+        isBack: () => isBack(entry),
+      })
     const tombstones = superseded.filter((key) => count.forget(key, true))
     for (const key of ends?.tombstones ?? []) if (count.forget(key, false)) tombstones.push(key)
     count.vanish(ends?.vanished ?? 0)

@@ -6,8 +6,8 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Clock } from '../../clock.ts'
 import { LedgerError, MaildrainError, SinkError } from '../../errors.ts'
-import { type LedgerEntry, saysDurable } from '../../ledger/ledger.ts'
-import { type ScratchLedger, entriesOf } from '../../ledger/scratch-ledger.ts'
+import { type LedgerEntry, allEntries, saysDurable } from '../../ledger/ledger.ts'
+import type { ScratchLedger } from '../../ledger/scratch-ledger.ts'
 import type {
   ConsumedRecord,
   KafkaClient,
@@ -255,7 +255,7 @@ export class LedgerOwner {
   #callWitnesses(): void {
     if (!this.#dismissed) return
     this.#dismissed = false
-    for (const entry of entriesOf(this.#options.index)) this.#witness(entry)
+    for (const entry of allEntries(this.#options.index)) this.#witness(entry)
   }
 
   /** Says what the ledger belongs to, or refuses one that belongs to something else. */

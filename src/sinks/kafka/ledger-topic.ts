@@ -51,10 +51,14 @@ const meta = z.looseObject({
 const host = z.strictObject({ notes: z.string() })
 const offset = z.string().regex(/^\d{1,19}$/)
 const count = z.int().min(0)
+const keySet = z.strictObject({ count, sum: z.string().regex(/^[0-9a-f]{32}$/) })
 const tally = z.strictObject({
   seen: count,
+  delivered: keySet,
+  further: keySet,
   pruned: z.strictObject({ delivered: count, deadLettered: count, kept: count }),
   vanished: count,
+  accepted: count,
   /** Name of the transaction that it was written in, by which one whose outcome is not known is found again. */
   commit: z.string(),
   /** By partition of the data topic: below this offset the ledger knows, or knew, all mail of this mailbox. */

@@ -4,15 +4,15 @@
  * transactions, and what ends them comes last, so that a recovery that breaks off is asked for again.
  */
 import type { Clock } from '../../clock.ts'
-import { type LedgerEntry, saysDurable } from '../../ledger/ledger.ts'
+import { type LedgerEntry, allEntries, saysDurable } from '../../ledger/ledger.ts'
 import { lostLedger, missingEntries } from '../../ledger/lost.ts'
 import { rebuiltEntry } from '../rebuilt-entry.ts'
-import { type ScratchLedger, entriesOf } from '../../ledger/scratch-ledger.ts'
-import { prunedEntries } from '../../ledger/tally.ts'
+import type { ScratchLedger } from '../../ledger/scratch-ledger.ts'
+import { withoutLost } from '../../ledger/tally.ts'
 import type { Logger } from '../../logger.ts'
 import type { StoredRecord } from '../sink.ts'
 import type { KafkaClient } from './client.ts'
-import type { Committer } from './committer.ts'
+import type { Committer, Group } from './committer.ts'
 import type { LedgerOwner } from './ledger-owner.ts'
 import { type Place, readPlace, writePlace } from './place.ts'
 import { type Proof, assertProven, proveTopic } from './proof.ts'
@@ -132,8 +132,7 @@ class Reconciliation {
   /** What is missing is missing; it is not to be missed again. */
   #beginAnew(): void {
     const { index, owner } = this.#options
-    const { tally } = index
-    index.putTally({ ...tally, seen: prunedEntries(tally) + index.size })
+    index.putTally(withoutLost(index.tally, index))
     owner.ends = this.#known
   }
 
@@ -163,7 +162,7 @@ class Reconciliation {
     const { lost, offsets } = this.#proof
     const moved = new Set<string>()
     if (lost.size === 0) return moved
-    for (const entry of entriesOf(index)) {
+    for (const entry of allEntries(index)) {
       const place = readPlace(entry.place)
       if (place === null || !lost.has(place.partition)) continue
       moved.add(entry.key)
@@ -179,6 +178,9 @@ class Reconciliation {
   /** Adds what the ledger does not know, or does not know as delivered. */
   async #rebuild(): Promise<void> {
     const { stored, clock } = this.#options
+    // Behind a known end lies what the tally has not counted yet; elsewhere, what was forgotten, or lost with its entry.
+    const isBack = ({ place }: LedgerEntry) =>
+      !this.#known.has((readPlace(place) ?? NOWHERE).partition)
     let chunk = new Map<string, LedgerEntry>()
     let [added, unreadable] = [0, 0]
     for await (const record of stored()) {
@@ -188,10 +190,10 @@ class Reconciliation {
       if (!chunk.has(entry.key)) added += 1
       chunk.set(entry.key, entry)
       if (chunk.size < CHUNK) continue
-      await this.#commit([...chunk.values()])
+      await this.#commit([...chunk.values()], { isBack })
       chunk = new Map()
     }
-    await this.#commit([...chunk.values()])
+    await this.#commit([...chunk.values()], { isBack })
     this.#say(`${added} entries of the ledger were made anew from the mail that is there`)
     if (unreadable > 0)
       this.#say(`${unreadable} records are not what their keys say, and were left out`)
@@ -224,13 +226,17 @@ class Reconciliation {
     const damaged = [...owner.reading.damaged].filter((key) => !key.startsWith('@'))
     await this.#commitAll(damaged.filter((key) => index.get(key) !== undefined))
     await owner.forget(damaged.filter((key) => index.get(key) === undefined))
-    if (owner.reading.damaged.has('@host')) await this.#commit([], index.host ?? '{}')
+    if (owner.reading.damaged.has('@host')) await this.#commit([], { host: index.host ?? '{}' })
   }
 
-  async #commit(entries: readonly LedgerEntry[], host?: string): Promise<void> {
+  async #commit(
+    entries: readonly LedgerEntry[],
+    { host, isBack }: { readonly host?: string } & Pick<Group, 'isBack'> = {},
+  ): Promise<void> {
     await this.#options.committer.commit({
       messages: entries.map((entry) => ({ message: { entry, records: [] }, data: [] })),
       ...{ superseded: [], bytes: 0 },
+      ...(isBack === undefined ? {} : { isBack }),
       ...(host === undefined ? {} : { ends: { messages: [], tombstones: [], host } }),
     })
   }

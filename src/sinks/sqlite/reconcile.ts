@@ -10,7 +10,7 @@ import { lostLedger, missingEntries } from '../../ledger/lost.ts'
 import { type Ownership, readOwner } from '../../ledger/ownership.ts'
 import { rebuiltEntry } from '../rebuilt-entry.ts'
 import type { SqliteDatabase } from '../../ledger/sqlite-database.ts'
-import { TallyCount, prunedEntries } from '../../ledger/tally.ts'
+import { TallyCount, withoutLost } from '../../ledger/tally.ts'
 import type { Logger } from '../../logger.ts'
 import { verifyRecord } from '../verify-record.ts'
 import { CheckedMail } from './checked-mail.ts'
@@ -52,9 +52,7 @@ export async function reconcile(options: ReconcileOptions): Promise<void> {
     ownership.transaction(() => database.exec(messagesTableSql))
   if (rebuild) await rebuildLedger(options)
   else if (acceptMissing) {
-    const { tally } = table
-    const seen = prunedEntries(tally) + table.size
-    ownership.transaction(() => table.putTally({ ...tally, seen }))
+    ownership.transaction(() => table.putTally(withoutLost(table.tally, table)))
   } else if (!table.hasTally) ownership.transaction(() => table.putTally(table.tally))
 }
 
@@ -69,6 +67,7 @@ function whatIsLost({ database, table, mailbox }: Look): string | null {
   // Whoever took the mailbox over with an epoch from the beginning would be no fence against those before.
   if (readOwner(database, mailboxKey(mailbox)) === undefined)
     return `${path} does not say any more who the last owner of ${mailbox} was`
+  if (table.isRecovering) return `making the ledger of ${mailbox} anew has not come to its end`
   const missing = missingEntries(table.tally, table.size)
   return missing > 0
     ? `${missing} of the entries of ${mailbox} are missing from the ledger in ${path}`
@@ -76,47 +75,53 @@ function whatIsLost({ database, table, mailbox }: Look): string | null {
 }
 
 /**
- * Every row is read. What was lost is without a tally until it is done: whoever opens the file in between is refused. Where
+ * Every row is read. Whoever opens the file before it is done is refused. Where
  * nothing is lost, a row without an entry is one that was forgotten in order, and stays forgotten.
  */
 async function rebuildLedger(options: ReconcileOptions): Promise<void> {
   const { database, ownership, table, mailbox, log } = options
-  const isLost = whatIsLost(options) !== null
-  const before = table.tally
-  const seen = prunedEntries(before) + table.size
-  // A row without an entry is one that was lost, or one that was forgotten.
-  const count = new TallyCount({ ...before, seen }, table)
-  if (isLost) ownership.transaction(() => table.removeTally())
+  const adds = whatIsLost(options) !== null
+  // A row without an entry is one whose entry was lost, or forgotten in order.
+  const count = new TallyCount(adds ? withoutLost(table.tally, table) : table.tally, table)
+  const put = (entries: readonly LedgerEntry[]) =>
+    ownership.transaction(() => {
+      for (const entry of entries) {
+        count.put({ entry, isBack: () => true })
+        table.put(entry)
+      }
+      table.putTally(count.tally, { recovering: true })
+    })
+  put([])
   const checked = new CheckedMail(database)
-  const { added, unreadable, torn } = await readMail(options, checked, isLost ? count : null)
+  const { added, unreadable, torn } = await readMail({ ...options, checked, adds, put })
   if (torn > 0 || !isKeyIndexWhole(database)) {
     log.warn({ mailbox, torn }, 'the table of mail is made anew of the rows that can be read')
     ownership.transaction(() => remakeMail(database))
   }
-  const unborne = disown(options, checked)
+  const unborne = disown({ ...options, checked, put })
   checked.drop()
-  if (isLost) ownership.transaction(() => table.putTally(count.tally))
+  ownership.transaction(() => table.putTally(count.tally))
   log.warn(
     { mailbox, added, unreadable, unborne },
     'the ledger was made anew from the mail that is there',
   )
 }
 
-/** @param count null where no entry is to be added */
+interface Remaking extends ReconcileOptions {
+  readonly checked: CheckedMail
+  /** In one transaction. */
+  readonly put: (entries: readonly LedgerEntry[]) => void
+}
+
+/** @param adds entries for rows that have none */
 async function readMail(
-  { database, ownership, table, mailbox, clock, signal }: ReconcileOptions,
-  checked: CheckedMail,
-  count: TallyCount | null,
+  remaking: Remaking & { readonly adds: boolean },
 ): Promise<{ added: number; unreadable: number; torn: number }> {
+  const { database, table, mailbox, clock, signal, checked, adds, put } = remaking
   const found = { added: 0, unreadable: 0, torn: 0 }
   let chunk: LedgerEntry[] = []
   const write = () => {
-    ownership.transaction(() => {
-      for (const entry of chunk) {
-        count?.put(entry.key, () => true)
-        table.put(entry)
-      }
-    })
+    put(chunk)
     chunk = []
   }
   for await (const stored of rowsOf(database, mailbox, signal)) {
@@ -131,7 +136,7 @@ async function readMail(
     const known = table.get(entry.key)
     if (known !== undefined && saysDurable(known)) {
       if (known.place === null) chunk.push({ ...known, place: entry.place })
-    } else if (count !== null) {
+    } else if (adds) {
       chunk.push(entry)
       found.added += 1
     }
@@ -145,15 +150,10 @@ async function readMail(
  * An entry whose message was not found sound keeps what it says, but for its place: without one it is not held, and what
  * is on the server still is delivered again before it may be deleted.
  */
-function disown({ ownership, table, mailbox }: ReconcileOptions, checked: CheckedMail): number {
+function disown({ table, mailbox, checked, put }: Remaking): number {
   let unborne = 0
   for (const keys of checked.unborne(mailbox)) {
-    ownership.transaction(() => {
-      for (const key of keys) {
-        const entry = table.get(key)
-        if (entry !== undefined) table.put({ ...entry, place: null })
-      }
-    })
+    put(keys.flatMap((key) => table.get(key) ?? []).map((entry) => ({ ...entry, place: null })))
     unborne += keys.length
   }
   return unborne

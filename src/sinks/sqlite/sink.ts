@@ -47,8 +47,7 @@ interface Opened {
   readonly table: LedgerTable
 }
 
-interface Prepared {
-  readonly entry: LedgerEntry
+interface Prepared extends Pick<BatchMessage, 'entry' | 'records'> {
   readonly rows: readonly MessageRow[]
 }
 
@@ -121,8 +120,8 @@ export class SqliteSink implements Sink {
     const superseded = new Set(prepared.flatMap(({ entry }) => supersededBy(entry, unfetched)))
     ownership.transaction(() => {
       const count = new TallyCount(table.tally, table)
-      for (const { entry, rows } of prepared) {
-        count.put(entry.key, () => hasRow(database, entry.key))
+      for (const { entry, records, rows } of prepared) {
+        count.put({ entry, records, isBack: () => hasRow(database, entry.key) })
         for (const row of rows) insertRow(database, row)
         table.put(entry)
       }
@@ -196,7 +195,8 @@ function prepare(
 ): Prepared[] {
   try {
     const rows = records.map(rowOf)
-    return [{ entry: rows.length > 0 ? { ...entry, place: 'messages' } : entry, rows }]
+    const place = rows.length > 0 ? 'messages' : entry.place
+    return [{ entry: { ...entry, place }, records, rows }]
   } catch (error) {
     if (!(error instanceof MaildrainError)) throw error
     failures.set(index, error)
