@@ -5,18 +5,17 @@
 import { mkdir } from 'node:fs/promises'
 import { type Clock, systemClock } from '../clock.ts'
 import { ConfigError, LedgerError, SinkError } from '../errors.ts'
-import type { Ledger } from '../ledger/ledger.ts'
+import { type Ledger, allEntries, isDelivered } from '../ledger/ledger.ts'
 import { type Logger, silentLogger } from '../logger.ts'
 import type { LedgerView, PeekContext, Sink } from '../sinks/sink.ts'
 import { defaultStateDir } from '../state-dir.ts'
 import { compare, conspicuous } from './compare.ts'
-import { accountOf, allEntries } from './entries.ts'
 import { FindingList } from './findings.ts'
 import { FoundTable } from './found-table.ts'
 import { ManifestFile, manifestLines, verifyManifest } from './manifest-file.ts'
 import { type Expectation, type ReadingProgress, readInto, readerOf } from './reading.ts'
 import type { AuditReport, ManifestReport } from './report.ts'
-import { unknownMailbox } from './unknown-mailbox.ts'
+import { hasSeenNothing, unknownMailbox } from './unknown-mailbox.ts'
 
 export interface AuditOptions {
   /** Mailbox id, as receipts show it: `user@host`, or what the mailbox was named. */
@@ -34,7 +33,8 @@ export interface AuditOptions {
 /**
  * Reads a destination back and compares it with its ledger. A drain that writes meanwhile makes the comparison worthless,
  * and is noticed.
- * @param options.manifest file for a line a message and a last one with the totals; written also when something is wrong
+ * @param options.manifest file for a line a message and a last one with the totals; written also when something is wrong, and
+ * never over one that is there
  * @returns the report also when it does not add up: see `auditExitCode`
  * @throws ConfigError when the destination cannot be read back or knows nothing of the mailbox, LedgerError when its ledger
  * is lost or damaged, SinkError when it cannot be read to its end or was written to meanwhile
@@ -54,7 +54,7 @@ export async function audit(
     const { ledger } = view
     const before = stateOf(ledger)
     const reading = await readInto(found, readBack(context), expectation(ledger), onProgress)
-    if (reading.records === 0 && ledger.size === 0) throw unknownMailbox(of, at.destination)
+    if (reading.records === 0 && hasSeenNothing(ledger)) throw unknownMailbox(of, at.destination)
     const comparison = compare(ledger, found, (line) => file?.add(line))
     await assertUnchanged(at, context, before)
     const report: AuditReport = {
@@ -62,7 +62,7 @@ export async function audit(
       ...{ ...comparison, records: reading.records, bytes: reading.bytes },
       seconds: secondsSince(clock, started),
     }
-    file?.finish({
+    await file?.finish({
       mailbox: of,
       destination: at.destination,
       at: report.at,
@@ -177,7 +177,7 @@ const stateOf = ({ size, tally }: Ledger): string => JSON.stringify([size, tally
 function expectation(ledger: Ledger): Expectation {
   let [messages, bytes] = [0, 0]
   for (const entry of allEntries(ledger)) {
-    if (accountOf(entry) !== 'delivered') continue
+    if (!isDelivered(entry)) continue
     messages += 1
     bytes += entry.octets ?? entry.listedOctets
   }
@@ -195,11 +195,11 @@ async function expectationOf(manifest: string): Promise<Expectation> {
 }
 
 function totalsOf(report: AuditReport): Parameters<ManifestFile['finish']>[0]['totals'] {
-  const { initial, delivered, filtered, deadLettered, kept, vanished } = report
-  const { missing, missingForgotten, altered, doubled, unledgered } = report
+  const { initial, delivered, filtered, deadLettered, kept, vanished, accepted } = report
+  const { missing, missingForgotten, missingFurther, altered, doubled, unledgered } = report
   return {
-    ...{ initial, delivered, filtered, deadLettered, kept, vanished },
-    ...{ missing: missing.count + missingForgotten, altered: altered.count },
+    ...{ initial, delivered, filtered, deadLettered, kept, vanished, accepted },
+    ...{ missing: missing.count + missingForgotten, missingFurther, altered: altered.count },
     ...{ doubled: doubled.count, unledgered: unledgered.count },
   }
 }

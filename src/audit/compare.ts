@@ -1,7 +1,10 @@
 /** The ledger's entries held against what was found at the destination. */
-import type { Ledger, LedgerEntry } from '../ledger/ledger.ts'
-import { accountOf, allEntries } from './entries.ts'
+import { KeyCounter, type KeySet } from '../ledger/key-set.ts'
+import { type Ledger, type LedgerEntry, allEntries } from '../ledger/ledger.ts'
+import { tallyOf } from '../ledger/tally.ts'
+import { accountOf } from './entries.ts'
 import { FindingList } from './findings.ts'
+import { judgeForgotten } from './forgotten.ts'
 import type { Found, FoundTable } from './found-table.ts'
 import type { ManifestLine } from './manifest-file.ts'
 import { type AuditReport, type Balance, isBalanced } from './report.ts'
@@ -13,15 +16,14 @@ export type Comparison = Balance &
     | 'entries'
     | 'gone'
     | 'forgotten'
+    | 'forgottenProven'
     | 'missing'
     | 'missingForgotten'
+    | 'missingFurther'
     | 'altered'
     | 'doubled'
     | 'unledgered'
   >
-
-/** Of a ledger that does not count. */
-const UNCOUNTED = { pruned: { delivered: 0, deadLettered: 0, kept: 0 }, vanished: 0 }
 
 /** @param onLine gets every message, those of the ledger first */
 export function compare(
@@ -29,27 +31,44 @@ export function compare(
   found: FoundTable,
   onLine: (line: ManifestLine) => void = () => undefined,
 ): Comparison {
-  const tally = ledger.tally ?? { ...UNCOUNTED, seen: ledger.size }
-  const { pruned, vanished } = tally
+  const tally = ledger.tally ?? tallyOf(ledger)
+  const { pruned, vanished, accepted } = tally
   const entries = goThrough(ledger, found, onLine)
   const { altered, doubled } = conspicuous(found, entries.altered)
-  const unexpected = leftOver(found, pruned.delivered, onLine)
+  const left = leftOver(ledger, found, onLine)
+  const forgotten = judgeForgotten(
+    new KeyCounter(tally.delivered).without(entries.delivered),
+    left.keys,
+  )
   const balance: Balance = {
-    initial: tally.seen + vanished,
+    initial: tally.seen + vanished + accepted,
     delivered: found.messages,
     filtered: entries.counts.filtered,
     deadLettered: entries.counts.deadLettered + pruned.deadLettered,
     kept: entries.counts.kept + pruned.kept,
-    vanished,
+    ...{ vanished, accepted },
   }
-  const { missing } = entries
-  const { unledgered, missingForgotten } = unexpected
-  const wrong = missing.count + missingForgotten + altered.count + doubled.count + unledgered.count
+  const unexplained = Math.max(left.keys.count - pruned.delivered, forgotten.strange)
+  const wrong = {
+    ...{ missing: entries.missing, altered, doubled },
+    unledgered: left.contradicted.with(left.unentered, Math.max(0, unexplained)),
+    missingForgotten: forgotten.missing,
+    missingFurther: judgeForgotten(tally.further, furtherIn(found)).missing,
+  }
   return {
-    ...{ ...balance, addsUp: wrong === 0 && isBalanced(balance) },
-    ...{ entries: entries.total, gone: entries.gone, forgotten: pruned.delivered },
-    ...{ missing, missingForgotten, altered, doubled, unledgered },
+    ...{ ...balance, ...wrong, entries: entries.total, gone: entries.gone },
+    ...{ forgotten: pruned.delivered, forgottenProven: forgotten.proven },
+    addsUp: forgotten.proven && isNothing(wrong) && isBalanced(balance),
   }
+}
+
+const isNothing = (wrong: Readonly<Record<string, number | FindingList>>): boolean =>
+  Object.values(wrong).every((each) => (typeof each === 'number' ? each : each.count) === 0)
+
+function furtherIn(found: FoundTable): KeySet {
+  const keys = new KeyCounter()
+  for (const { key } of found.further()) keys.add(key)
+  return keys
 }
 
 interface Entries {
@@ -58,6 +77,8 @@ interface Entries {
   readonly gone: number
   readonly missing: FindingList
   readonly altered: FindingList
+  /** Of the entries: what the destination was given. */
+  readonly delivered: KeySet
 }
 
 function goThrough(
@@ -67,6 +88,7 @@ function goThrough(
 ): Entries {
   const counts = { delivered: 0, deadLettered: 0, filtered: 0, kept: 0 }
   const [missing, altered] = [new FindingList(), new FindingList()]
+  const delivered = new KeyCounter()
   let [total, gone] = [0, 0]
   for (const entry of allEntries(ledger)) {
     total += 1
@@ -74,9 +96,11 @@ function goThrough(
     const account = accountOf(entry)
     counts[account] += 1
     if (account !== 'delivered') {
-      onLine(lineOf(entry, undefined, null))
+      // What is there all the same has its line among what is left over.
+      if ((found.get(entry.key)?.verified ?? 0) === 0) onLine(lineOf(entry, undefined, null))
       continue
     }
+    delivered.add(entry.key)
     const there = found.expect(entry.key)
     const { key, uidl } = entry
     const verdict = judge(entry, there)
@@ -90,7 +114,7 @@ function goThrough(
       })
     onLine(lineOf(entry, there, verdict))
   }
-  return { counts, total, gone, missing, altered }
+  return { counts, total, gone, missing, altered, delivered }
 }
 
 function judge(entry: LedgerEntry, there: Found | undefined): 'verified' | 'altered' | 'missing' {
@@ -130,24 +154,32 @@ export function conspicuous(
 
 const placed = (position: string): string => (position === 'messages' ? '' : `at ${position}: `)
 
-/** Whole messages of which the ledger says nothing, or something else than delivered. */
+interface LeftOver {
+  /** Whole messages of which the ledger says something else than delivered. */
+  readonly contradicted: FindingList
+  /** Whole messages of which it says nothing. */
+  readonly unentered: FindingList
+  /** Theirs. */
+  readonly keys: KeySet
+}
+
 function leftOver(
+  ledger: Ledger,
   found: FoundTable,
-  forgotten: number,
   onLine: (line: ManifestLine) => void,
-): { readonly unledgered: FindingList; readonly missingForgotten: number } {
-  const unledgered = new FindingList()
+): LeftOver {
+  const [contradicted, unentered] = [new FindingList(), new FindingList()]
+  const keys = new KeyCounter()
   for (const { key, uidl, sha256, octets, position } of found.unexpected()) {
-    unledgered.add({
-      key,
-      uidl,
-      why: `${placed(position)}the ledger does not say that it was delivered`,
-    })
-    onLine({ uidl, key, sha256, octets, position, state: 'forgotten', found: 'verified' })
+    const entry = ledger.get(key)
+    const why = `${placed(position)}the ledger does not say that it was delivered`
+    if (entry !== undefined) contradicted.add({ key, uidl, why })
+    else {
+      unentered.add({ key, uidl, why })
+      keys.add(key)
+    }
+    const state = entry?.state ?? 'forgotten'
+    onLine({ uidl, key, sha256, octets, position, state, found: 'verified' })
   }
-  const excess = unledgered.count - forgotten
-  return {
-    unledgered: excess > 0 ? unledgered.less(forgotten) : new FindingList(),
-    missingForgotten: Math.max(0, -excess),
-  }
+  return { contradicted, unentered, keys }
 }

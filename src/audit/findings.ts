@@ -26,11 +26,12 @@ export class FindingList implements Findings {
     if (this.first.length < NAMED) this.first.push(finding)
   }
 
-  /** The same with so many fewer in the count: nobody can tell which of those named they are. */
-  less(count: number): FindingList {
+  /** With so many of others, of whom nobody can tell which of those named they are. */
+  with(others: FindingList, count: number): FindingList {
     const list = new FindingList()
-    list.first.push(...this.first)
-    list.count = this.count - count
+    list.first.push(...this.first, ...(count > 0 ? others.first : []))
+    list.first.splice(NAMED)
+    list.count = this.count + count
     return list
   }
 

@@ -33,6 +33,7 @@ const COLUMNS = 'key, records, verified, octets, sha256, uidl, position, why'
 /** Further records have a dot in their key. */
 const MESSAGE = "verified > 0 AND instr(key, '.') = 0"
 const UNEXPECTED = `expected = 0 AND ${MESSAGE}`
+const FURTHER = "verified > 0 AND instr(key, '.') > 0"
 
 /** Rows read at once. */
 const PAGE = 1000
@@ -91,6 +92,11 @@ export class FoundTable {
   /** Messages of which nobody has spoken. */
   unexpected(): Iterable<Found> {
     return this.#each(UNEXPECTED)
+  }
+
+  /** Whole records beside the first of their message. */
+  further(): Iterable<Found> {
+    return this.#each(FURTHER)
   }
 
   get unexpectedMessages(): number {

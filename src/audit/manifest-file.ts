@@ -3,12 +3,13 @@
  * kept as a receipt of deletion: whoever has it can say later what has become of the mail (`audit --against`).
  */
 import { type Hash, createHash, randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, lstatSync, openSync, rmSync, writeSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { z } from 'zod'
 import { ConfigError, describeError } from '../errors.ts'
 import { sqliteFailure } from '../ledger/sqlite-error.ts'
+import { moveInto, syncDirectory } from '../restore/private-file.ts'
 
 /** Raised when an older maildrain would misread a manifest. */
 const FORMAT = 1
@@ -41,6 +42,8 @@ const lastLine = z.strictObject({
     ...{ initial: count, delivered: count, filtered: count, deadLettered: count },
     ...{ kept: count, vanished: count, missing: count, altered: count, doubled: count },
     ...{ unledgered: count, lines: count },
+    // Manifests of before they were counted stay readable.
+    ...{ accepted: count.default(0), missingFurther: count.default(0) },
   }),
   /** Of every byte before this line, lower-case hex. */
   sha256: z.string(),
@@ -51,7 +54,10 @@ export type ManifestEnd = z.output<typeof lastLine>
 
 const CHUNK_BYTES = 64 * 1024
 
-/** Whole or not at all: written beside its name, synced, renamed. */
+/**
+ * Whole or not at all: written beside its name, synced, linked. A file that is there is never written over: of mail that the
+ * ledger has forgotten, an earlier manifest may be the only list of names.
+ */
 export class ManifestFile {
   readonly #path: string
   readonly #partial: string
@@ -61,8 +67,9 @@ export class ManifestFile {
   #pendingLength = 0
   #lines = 0
 
-  /** @throws ConfigError when the file cannot be written, before anything has been read */
+  /** @throws ConfigError when the file is there or cannot be written, before anything has been read */
   constructor(path: string) {
+    if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) throw taken(path)
     this.#path = path
     const name = `.${basename(path)}.${randomBytes(8).toString('hex')}.partial`
     this.#partial = join(dirname(path), name)
@@ -85,13 +92,16 @@ export class ManifestFile {
     if (this.#pendingLength >= CHUNK_BYTES) this.#flush()
   }
 
-  /** Durable under its name when this returns. */
-  finish(end: {
+  /**
+   * Durable under its name when this resolves.
+   * @throws ConfigError when a file of that name has appeared meanwhile
+   */
+  async finish(end: {
     readonly mailbox: string
     readonly destination: string
     readonly at: string
     readonly totals: Omit<ManifestEnd['totals'], 'lines'>
-  }): void {
+  }): Promise<void> {
     this.#flush()
     const totals = { ...end.totals, lines: this.#lines }
     const sha256 = this.#hash.digest('hex')
@@ -101,11 +111,10 @@ export class ManifestFile {
     try {
       fsyncSync(this.#file)
       closeSync(this.#file)
-      renameSync(this.#partial, this.#path)
-      const directory = openSync(dirname(this.#path), 'r')
-      fsyncSync(directory)
-      closeSync(directory)
+      if ((await moveInto(this.#partial, this.#path)) !== 'placed') throw taken(this.#path)
+      await syncDirectory(dirname(this.#path))
     } catch (error) {
+      if (error instanceof ConfigError) throw error
       throw sqliteFailure(error, `write ${this.#path}`)
     }
   }
@@ -136,6 +145,12 @@ export class ManifestFile {
     }
   }
 }
+
+const taken = (path: string): ConfigError =>
+  new ConfigError(
+    'MAILDRAIN_CONFIG_INVALID',
+    `--manifest ${path}: there is such a file, and an earlier manifest may be all that names forgotten mail; name another file, or move it away`,
+  )
 
 /** Longer than any line of a manifest: what has longer ones is something else. */
 const MAX_LINE_BYTES = 64 * 1024

@@ -3,11 +3,11 @@ import { EXIT } from '../errors.ts'
 import type { Findings } from './findings.ts'
 
 /**
- * `initial = delivered + filtered + deadLettered + kept + vanished`: the left side is what the ledger has counted since it
+ * `initial = delivered + filtered + deadLettered + kept + vanished + accepted`: the left side is what the ledger has counted since it
  * began; on the right, `delivered` is counted at the destination, by bytes, and the others are the ledger's entries.
  */
 export interface Balance {
-  /** Messages that ever had an entry, and those that vanished before. */
+  /** Messages that ever had an entry, those that vanished before, and those that were accepted as missing. */
   readonly initial: number
   /** Messages at the destination of which a record gives its hash and key. */
   readonly delivered: number
@@ -18,6 +18,8 @@ export interface Balance {
   readonly kept: number
   /** Removed by others before maildrain had them. */
   readonly vanished: number
+  /** Entries of mail not delivered that the ledger has lost, and without which a run went on because it was told to. */
+  readonly accepted: number
 }
 
 export interface AuditReport extends Balance {
@@ -35,17 +37,24 @@ export interface AuditReport extends Balance {
   readonly entries: number
   /** Of the entries: messages that complete looks did not find on the server any more. */
   readonly gone: number
-  /** Entries of delivered mail that the ledger has forgotten, a day and more after the message had gone. */
+  /**
+   * Delivered mail without an entry: forgotten a day and more after the message had gone, or lost, when a run went on without
+   * it (`rebuildLedger`, `acceptMissing`).
+   */
   readonly forgotten: number
   /** The ledger says delivered, and the destination has no record. */
   readonly missing: Findings
-  /** Forgotten mail of which no record is left: nobody knows its names, a manifest of before does. */
+  /** Are the records without an entry exactly those of the delivered mail without one, by number and sum of keys? */
+  readonly forgottenProven: boolean
+  /** Delivered mail without an entry of which no record is left, at least: nobody knows its names, a manifest of before does. */
   readonly missingForgotten: number
+  /** Further records of messages that are not there any more, at least. */
+  readonly missingFurther: number
   /** Records whose bytes do not give their hash and key, or not the hash that the ledger has. */
   readonly altered: Findings
   /** Keys with more than one whole record. */
   readonly doubled: Findings
-  /** At the destination, not delivered by the ledger, and more than it has forgotten. */
+  /** At the destination, and not delivered by the ledger: another entry, or none and more of these than it has forgotten. */
   readonly unledgered: Findings
   readonly seconds: number
 }
@@ -75,7 +84,12 @@ export interface ManifestReport {
 /** Do the two sides agree? */
 export const isBalanced = (balance: Balance): boolean =>
   balance.initial ===
-  balance.delivered + balance.filtered + balance.deadLettered + balance.kept + balance.vanished
+  balance.delivered +
+    balance.filtered +
+    balance.deadLettered +
+    balance.kept +
+    balance.vanished +
+    balance.accepted
 
 /** 0 when everything adds up, else that of `MAILDRAIN_DESTINATION_DIFFERS`. */
 export function auditExitCode(report: AuditReport | ManifestReport): number {

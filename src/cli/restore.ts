@@ -2,11 +2,10 @@
 import { parseFlags } from '../config/flags.ts'
 import { type RestoreFlags, restoreFlags } from '../config/restore-flags.ts'
 import { parseDestinationUrl, parseFilesUrl } from '../config/urls.ts'
-import { EXIT, MaildrainError } from '../errors.ts'
+import { EXIT } from '../errors.ts'
 import { ReceiptFile } from '../observe/receipt.ts'
 import { formatRestore } from '../observe/restore-page.ts'
-import { formatCount } from '../observe/units.ts'
-import { type RestoreReceipt, restoreExitCode } from '../restore/receipt.ts'
+import { notWhole } from '../restore/receipt.ts'
 import { type RestoreOptions, restore } from '../restore/restore.ts'
 import { openSink } from './destination.ts'
 import { observers } from './observers.ts'
@@ -41,9 +40,8 @@ async function run(
     file?.write(receipt)
     if (flags.json) process.stdout.write(`${JSON.stringify(receipt)}\n`)
     else if (!flags.quiet) process.stdout.write(`${formatRestore(receipt, terminalWidth())}\n`)
-    return restoreExitCode(receipt) === EXIT.drained
-      ? EXIT.drained
-      : reportError(wrong(receipt), debug)
+    const wrong = notWhole(receipt)
+    return wrong === null ? EXIT.drained : reportError(wrong, debug)
   } catch (error) {
     progress.stop()
     const stopped = 'run again, it goes on where it stopped (an mbox begins anew)'
@@ -51,19 +49,4 @@ async function run(
   } finally {
     stop.dispose()
   }
-}
-
-function wrong({ damaged, occupied, missing, from }: RestoreReceipt): MaildrainError {
-  const kinds: readonly (readonly [number, string])[] = [
-    [damaged.count, 'damaged'],
-    [occupied.count, 'whose names other files have'],
-    [missing?.count ?? 0, 'missing'],
-  ]
-  const counts = kinds.flatMap(([count, what]) =>
-    count > 0 ? [`${formatCount(count)} ${what}`] : [],
-  )
-  return new MaildrainError(
-    'MAILDRAIN_DESTINATION_DIFFERS',
-    `not everything of ${from} was restored: ${counts.join(', ')}; all else was, see the receipt`,
-  )
 }

@@ -17,6 +17,7 @@ const SUM = [
   ['deadLettered', 'set aside'],
   ['kept', 'left for other reasons'],
   ['vanished', 'removed by others before'],
+  ['accepted', 'lost entries, accepted'],
 ] as const
 
 /** @param width characters of a line at most, 60 or more */
@@ -70,10 +71,11 @@ function balance(report: AuditReport, width: number): string {
   const whole = Math.max(initial, sum, 1)
   const line = (name: string, value: number): string =>
     `${name.padEnd(14)}${formatCount(value).padStart(11)}`
-  const rows = SUM.map(([name, note]) => {
+  const shown = SUM.filter(([name]) => name !== 'accepted' || report.accepted > 0)
+  const rows = shown.map(([name, note]) => {
     const share = report[name] / whole
-    const shown = `${line(name, report[name])}${percent(share).padStart(10)}  ${bar(share, length).padEnd(length)}`
-    return `${shown}${withNotes ? `  ${note}` : ''}`.trimEnd()
+    const text = `${line(name, report[name])}${percent(share).padStart(10)}  ${bar(share, length).padEnd(length)}`
+    return `${text}${withNotes ? `  ${note}` : ''}`.trimEnd()
   })
   const equal =
     sum === initial
@@ -87,9 +89,14 @@ const unledgeredTitle = ({ forgotten }: AuditReport): string =>
 
 function verdict(report: AuditReport): string {
   if (report.addsUp)
-    return 'Everything adds up: each message is accounted for once, and what is delivered is there byte for byte.'
+    return `Everything adds up: each message is accounted for once, and what is delivered is there byte for byte.${accepted(report)}`
   return `It does not add up: ${differences(report)}.`
 }
+
+const accepted = (report: AuditReport): string =>
+  report.accepted > 0
+    ? ` What became of ${formatCount(report.accepted)} that were not delivered is not known: the ledger has lost their entries, and a run was told to go on.`
+    : ''
 
 /** What is wrong, in numbers, for the end of a sentence. */
 export function differences(report: AuditReport | ManifestReport): string {
@@ -101,9 +108,12 @@ export function differences(report: AuditReport | ManifestReport): string {
   if ('addsUp' in report)
     kinds.push(
       [report.missingForgotten, 'missing that the ledger has forgotten'],
+      [report.missingFurther, 'further records missing'],
       [report.unledgered.count, 'that the ledger does not know'],
     )
   const counts = kinds.flatMap(([n, what]) => (n > 0 ? [`${formatCount(n)} ${what}`] : []))
+  if ('addsUp' in report && !report.forgottenProven && report.missingForgotten === 0)
+    counts.push('nobody can tell whether mail that it has forgotten is missing, too')
   return counts.length > 0 ? counts.join(', ') : 'the numbers of the ledger contradict each other'
 }
 

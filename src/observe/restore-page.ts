@@ -6,7 +6,7 @@ import { formatBytes, formatCount, formatSeconds } from './units.ts'
 
 /** @param width characters of a line at most, 60 or more */
 export function formatRestore(receipt: RestoreReceipt, width: number): string {
-  const { damaged, occupied, missing, bytes, seconds } = receipt
+  const { damaged, occupied, missing, missingForgotten, bytes, seconds } = receipt
   const count = (name: string, value: number, note: string, always = false): Row[] =>
     always || value > 0 ? [[name, formatCount(value), note]] : []
   const table = tableOf([
@@ -20,8 +20,9 @@ export function formatRestore(receipt: RestoreReceipt, width: number): string {
     ...count('damaged', damaged.count, 'not restored'),
     ...count('occupied', occupied.count, 'not restored'),
     ...(missing === null
-      ? ([['missing', 'unknown', 'there is no ledger to ask']] as Row[])
+      ? ([['missing', 'unknown', 'there is no ledger that can be asked']] as Row[])
       : count('missing', missing.count, 'delivered by the ledger, and not there', true)),
+    ...count('forgotten', missingForgotten ?? 0, 'not there, and forgotten by the ledger'),
     ['bytes', formatBytes(bytes), `${formatCount(bytes)} octets of raw mail written`],
     ['seconds', formatSeconds(seconds), seconds > 0 ? `${formatBytes(bytes / seconds)}/s` : ''],
   ])

@@ -118,12 +118,13 @@ class Run {
     lanes.assertNoneFailed()
     this.#assertKnown()
     await writer.finish()
-    const missing = this.#parts.expected?.missing(this.#parts.found) ?? null
+    const unknown = { missing: null, missingForgotten: null }
+    const missing = this.#parts.expected?.missing(this.#parts.found) ?? unknown
     return assertRestored({
       ...{ mailbox: options.of, from: options.from.destination },
       to: `${options.to.format}:${options.to.path}`,
       ...{ records: this.#records, written: this.#written, alreadyThere: this.#alreadyThere },
-      ...{ repeated: this.#repeated, damaged: this.#damaged, occupied: this.#occupied, missing },
+      ...{ repeated: this.#repeated, damaged: this.#damaged, occupied: this.#occupied, ...missing },
       ...{ bytes: this.#bytes, seconds: (clock.monotonic() - started) / 1000 },
     })
   }
@@ -150,7 +151,7 @@ class Run {
   /** A name that nobody knows is a slip of whoever typed it, and not a mailbox without mail. */
   #assertKnown(): void {
     const { options, expected } = this.#parts
-    if (this.#records > 0 || expected?.isEmpty === false) return
+    if (this.#records > 0 || expected?.isUnknown === false) return
     throw unknownMailbox(options.of, options.from.destination)
   }
 

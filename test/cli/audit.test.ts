@@ -1,7 +1,8 @@
-import { readFileSync, readdirSync, statSync } from 'node:fs'
+import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { AuditReport } from '../../src/audit/report.ts'
+import { sqlite } from '../../src/sinks/sqlite/index.ts'
 import { type Pop3Server, startPop3Server } from '../../src/testing/index.ts'
 import type { RestoreReceipt } from '../../src/restore/receipt.ts'
 import { newDirectory, runCli, startCli } from '../support/cli.ts'
@@ -9,6 +10,7 @@ import { smallMailbox, texts } from '../support/drains.ts'
 import { change, fill } from '../support/filled.ts'
 import { readMboxrd } from '../support/mboxrd-reader.ts'
 import { MAILBOX, entryFor, rawMessage } from '../support/messages.ts'
+import { sinkContext } from '../support/sinks.ts'
 
 let server: Pop3Server | undefined
 afterEach(async () => {
@@ -24,6 +26,12 @@ const filled = (): Promise<string> =>
     messages: [1, 2, 3].map((n) => rawMessage(`uid-${n}`, `body ${n}`)),
     entries: [entryFor(rawMessage('left', 'x'), { state: 'kept', reason: 'filtered' })],
   })
+
+async function rebuilt(path: string): Promise<void> {
+  const sink = sqlite({ path })
+  await sink.open(sinkContext({ rebuildLedger: true }))
+  await sink.close()
+}
 
 const auditArgs = (path: string, ...more: string[]): string[] => [
   ...['audit', '--of', MAILBOX, '--at', `sqlite:${path}`, ...QUIET, ...more],
@@ -108,6 +116,31 @@ describe('maildrain audit', () => {
     expect(stdout).toMatch(/^sum +1 {2}3 less than there were$/m)
   })
 
+  it('says what was accepted as missing, and what is missing all the same', async () => {
+    const path = await filled()
+    change(path, "DELETE FROM ledger WHERE uidl = CAST('left' AS BLOB)")
+    await rebuilt(path)
+    const accepted = await runCli(auditArgs(path), { COLUMNS: '80' })
+    expect(accepted).toMatchObject({ code: 0, stderr: '' })
+    expect(accepted.stdout).toMatch(/^accepted +1 +25\.0 % .*lost entries, accepted$/m)
+    expect(accepted.stdout).toMatch(/What became of 1 that were not delivered is not\s+known/)
+    change(path, "DELETE FROM ledger WHERE uidl = CAST('uid-1' AS BLOB)")
+    change(path, "DELETE FROM messages WHERE uidl = 'uid-1'")
+    await rebuilt(path)
+    const { code, lines } = await runCli(auditArgs(path))
+    expect(code).toBe(8)
+    expect(lines[0]).toMatch(/says: 1 missing that the ledger has forgotten; look at/)
+  })
+
+  it('writes no manifest over another', async () => {
+    const [path, manifest] = [await filled(), join(newDirectory(), 'manifest')]
+    writeFileSync(manifest, 'mine')
+    const { code, lines } = await runCli(auditArgs(path, '--manifest', manifest))
+    expect(code).toBe(2)
+    expect(lines[0]).toMatch(/there is such a file.*\[MAILDRAIN_CONFIG_INVALID\]$/)
+    expect(readFileSync(manifest, 'utf8')).toBe('mine')
+  })
+
   it.each<[string, string[], RegExp]>([
     ['no destination', ['--of', 'a@b'], /--at is missing/],
     ['no mailbox', ['--at', 'sqlite:x.db'], /--of is missing/],
@@ -163,6 +196,29 @@ describe('maildrain restore', () => {
       /not everything .* 1 damaged, 1 missing; .*\[MAILDRAIN_DESTINATION_DIFFERS\]$/,
     )
     expect(stdout).toMatch(/^Damaged records\n- unique-id uid-3/m)
+    expect(readdirSync(to.slice('eml:'.length))).toHaveLength(2)
+  })
+
+  it('says how much of what the ledger has forgotten is not there', async () => {
+    const message = rawMessage('uid-1', 'body 1')
+    const state = { state: 'gone', was: 'delivered', goneAt: 1 } as const
+    const path = await fill({ messages: [message], states: { 'uid-1': state } })
+    await fill({ batch: { tombstones: [message.key] } }, path)
+    change(path, 'DELETE FROM messages')
+    const { code, stdout, lines } = await runCli(restoreArgs(path, `eml:${newDirectory()}`))
+    expect(code).toBe(8)
+    expect(stdout).toMatch(/^forgotten +1 +not there, and forgotten by the ledger$/m)
+    expect(lines[0]).toMatch(/ was restored: 1 missing that the ledger has forgotten; /)
+  })
+
+  it('says also when it is quiet that nobody can tell whether that is all', async () => {
+    const path = await filled()
+    change(path, 'UPDATE ledger SET attempts = 9')
+    change(path, "DELETE FROM messages WHERE uidl = 'uid-3'")
+    const to = `eml:${newDirectory()}`
+    const { code, lines, stdout } = await runCli(restoreArgs(path, to, '--quiet'))
+    expect([code, lines.length, stdout]).toEqual([8, 1, ''])
+    expect(lines[0]).toMatch(/nobody can tell whether that is all.*\[MAILDRAIN_LEDGER_LOST\]$/)
     expect(readdirSync(to.slice('eml:'.length))).toHaveLength(2)
   })
 

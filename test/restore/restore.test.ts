@@ -117,7 +117,6 @@ describe.each(formats)('restoring to %s', (format) => {
     const receipt = await restored('none', to, { from: giving(records) })
     expect(receipt).toMatchObject({ records: 4, written: 2, repeated: 2, missing: null })
     expect(FORMATS[format](to.path)).toEqual(rawOf([one, two]))
-    expect(restoreExitCode(receipt)).toBe(0)
   })
 
   it('a unique-id, mailbox or key never becomes a path', async () => {
@@ -274,4 +273,64 @@ it('a damaged ledger does not keep mail from being restored', async () => {
   const to = { format: 'eml', path: scratchDirectory() } as const
   const receipt = await restored(path, to)
   expect(receipt).toMatchObject({ written: 3, missing: null })
+  // Nobody can say that this is all.
+  expect(restoreExitCode(receipt)).toBe(8)
+})
+
+describe('mail that the ledger has forgotten', () => {
+  const forgotten = async (count: number) => {
+    const messages = mail(10)
+    const states = Object.fromEntries(
+      messages.map(
+        ({ uidl }) => [uidl ?? '', { state: 'gone', was: 'delivered', goneAt: 1 }] as const,
+      ),
+    )
+    const path = await fill({ messages, states })
+    const tombstones = messages.slice(0, count).map(({ key }) => key)
+    await fill({ batch: { tombstones } }, path)
+    return path
+  }
+  const to = () => ({ format: 'eml', path: scratchDirectory() }) as const
+
+  it('is restored, and missed', async () => {
+    const path = await forgotten(9)
+    const whole = await restored(path, to())
+    expect(whole).toMatchObject({ written: 10, missing: { count: 0 }, missingForgotten: 0 })
+    expect(restoreExitCode(whole)).toBe(0)
+    change(path, "DELETE FROM messages WHERE uidl IN ('uid-1', 'uid-3', 'uid-4')")
+    const receipt = await restored(path, to())
+    expect(receipt).toMatchObject({ written: 7, missing: { count: 0 }, missingForgotten: 3 })
+    expect(restoreExitCode(receipt)).toBe(8)
+  })
+
+  it('is missed also when other mail has come in its place', async () => {
+    const path = await forgotten(9)
+    change(path, "DELETE FROM messages WHERE uidl = 'uid-1'")
+    const stranger = rawMessage('stranger', 'x')
+    const at = sqlite({ path })
+    const from = Object.assign(sqlite({ path }), {
+      async *readBack(context: Parameters<NonNullable<Sink['readBack']>>[0]) {
+        yield stored(stranger)
+        yield* at.readBack!(context)
+      },
+    })
+    const receipt = await restored(path, to(), { from })
+    expect(receipt).toMatchObject({ written: 10, missingForgotten: 1 })
+    expect(restoreExitCode(receipt)).toBe(8)
+  })
+
+  it('is missed when all of it is lost, and nothing else is known of the mailbox', async () => {
+    const path = await forgotten(10)
+    change(path, 'DELETE FROM messages')
+    const receipt = await restored(path, to())
+    expect(receipt).toMatchObject({ records: 0, missingForgotten: 10 })
+    expect(restoreExitCode(receipt)).toBe(8)
+  })
+})
+
+it('from a destination that never had a ledger, restored is not all', async () => {
+  const to = { format: 'eml', path: scratchDirectory() } as const
+  const receipt = await restored('none', to, { from: giving([stored(mail(1)[0]!)]) })
+  expect(receipt).toMatchObject({ written: 1, missing: null, missingForgotten: null })
+  expect(restoreExitCode(receipt)).toBe(8)
 })
