@@ -93,20 +93,18 @@ export class ModelBroker implements KafkaClient {
     )
   }
 
-  async read({ topic, partition, from, to, onRecords, signal }: ReadOptions): Promise<bigint> {
+  async read(options: ReadOptions): Promise<bigint> {
+    const { topic, partition, from, to, uncommitted = false, onRecords, signal } = options
     await this.beforeRead()
     for (let position = from; ;) {
       signal.throwIfAborted()
       const slots = this.#topic(topic).partitions[partition] ?? []
-      const readable = this.#stable(slots)
-      const stable = to !== undefined && to < readable ? to : readable
-      const records: ConsumedRecord[] = []
-      for (; position < stable; position += 1n) {
-        const slot = slots[Number(position)]
-        if (slot?.record && slot.committed) records.push(consumed(slot.record, position))
-      }
+      const readable = uncommitted ? BigInt(slots.length) : this.#stable(slots)
+      const end = to !== undefined && to < readable ? to : readable
+      const records = shown(slots, position, end, uncommitted)
       const last = records.at(-1)
       if (last && onRecords(records)) return last.offset + 1n
+      if (end > position) position = end
       if (to !== undefined) return position
       await new Promise((resolve) => setTimeout(resolve, 1))
     }
@@ -233,6 +231,20 @@ export class ModelBroker implements KafkaClient {
     if (!found) throw protocolError(3, 'UNKNOWN_TOPIC_OR_PARTITION')
     return found
   }
+}
+
+function shown(
+  slots: readonly Slot[],
+  from: bigint,
+  to: bigint,
+  uncommitted: boolean,
+): ConsumedRecord[] {
+  const records: ConsumedRecord[] = []
+  for (let offset = from; offset < to; offset += 1n) {
+    const slot = slots[Number(offset)]
+    if (slot?.record && (slot.committed || uncommitted)) records.push(consumed(slot.record, offset))
+  }
+  return records
 }
 
 const consumed = ({ key, value, headers }: ProducerRecord, offset: bigint): ConsumedRecord => ({

@@ -1,13 +1,19 @@
 /**
  * Proof that the data topic is the one that the ledger speaks of (G5): where the ledger's last record of a partition
  * should be, there it is. A topic that was deleted and made again, or restored from an older copy, does not have it; what
- * the ledger calls delivered is not there, and nothing must be deleted on its word.
+ * the ledger calls delivered is not there, and nothing must be deleted on its word. Asked at open, before anything is deleted
+ * from the server, and when the mailbox had to be taken over once more: topics lose their tail, or are made anew, in the middle
+ * of a run as well.
  */
-import { SinkError } from '../../errors.ts'
+import type { Clock } from '../../clock.ts'
+import { withDeadline } from '../../deadline.ts'
+import { type LedgerError, SinkError } from '../../errors.ts'
 import { lostLedger } from '../../ledger/lost.ts'
 import type { Logger } from '../../logger.ts'
 import type { ConsumedRecord, KafkaClient, PartitionOffsets } from './client.ts'
-import type { Witness } from './ledger-owner.ts'
+import { kafkaFailure } from './kafka-error.ts'
+import type { LedgerOwner, Witness } from './ledger-owner.ts'
+import { readPlace } from './place.ts'
 
 export interface ProofOptions {
   readonly client: KafkaClient
@@ -15,6 +21,11 @@ export interface ProofOptions {
   readonly witnesses: ReadonlyMap<number, Witness>
   /** Up to where the ledger knows the mail of each partition. */
   readonly ends: ReadonlyMap<number, bigint>
+  /**
+   * The witnesses are known to be committed: not waited for until transactions are over, as the marker of our last one is on
+   * its way yet when its commit has been answered.
+   */
+  readonly committed?: boolean
   readonly signal: AbortSignal
   readonly log: Logger
 }
@@ -29,7 +40,7 @@ const NOTHING = { low: 0n, stable: 0n }
 
 /** @throws SinkError MAILDRAIN_SINK_UNREACHABLE, retryable, while a transaction of another mailbox hides what is to be seen */
 export async function proveTopic(options: ProofOptions): Promise<Proof> {
-  const { client, topic, witnesses, log } = options
+  const { client, topic, witnesses, committed = false, log } = options
   const offsets = new Map((await client.offsets(topic)).map((each) => [each.partition, each]))
   const lost = new Map<number, string>()
   let expired = 0
@@ -38,7 +49,7 @@ export async function proveTopic(options: ProofOptions): Promise<Proof> {
   for (const [partition, witness] of witnesses) {
     const { low, stable } = offsets.get(partition) ?? NOTHING
     if (lost.has(partition)) continue
-    if (witness.offset >= stable) throw hidden(topic, partition, stable)
+    if (witness.offset >= stable && !committed) throw hidden(topic, partition, stable)
     if (witness.offset < low) expired += 1
     else if (!(await isThere(options, partition, witness)))
       lost.set(
@@ -46,7 +57,7 @@ export async function proveTopic(options: ProofOptions): Promise<Proof> {
         `has another record at offset ${witness.offset} than that of ${witness.key}`,
       )
   }
-  if (expired > 0)
+  if (expired > 0 && !committed)
     log.warn(
       { topic, partitions: expired },
       `topic ${topic} has removed mail that was delivered to it; what is still on the server is delivered again`,
@@ -76,13 +87,14 @@ async function beyond(
 }
 
 async function isThere(
-  { client, topic, signal }: ProofOptions,
+  { client, topic, committed = false, signal }: ProofOptions,
   partition: number,
   { offset, sha256 }: Witness,
 ): Promise<boolean> {
   let found: ConsumedRecord | undefined
   await client.read({
     ...{ topic, partition, from: offset, to: offset + 1n, signal },
+    uncommitted: committed,
     onRecords: (records) => {
       found ??= records[0]
       return true
@@ -91,14 +103,70 @@ async function isThere(
   return found?.offset === offset && found.headers.get('maildrain-sha256') === sha256
 }
 
+export interface HoldsOptions extends Omit<ProofOptions, 'witnesses' | 'ends' | 'committed'> {
+  readonly owner: Pick<LedgerOwner, 'witnesses' | 'ends'>
+  readonly clock: Clock
+  /** Milliseconds after which brokers that do not answer count as away. */
+  readonly ms: number
+}
+
+/**
+ * In the middle of a run: what was written is still there.
+ * @throws LedgerError MAILDRAIN_LEDGER_LOST
+ * @throws SinkError retryable, when that cannot be asked
+ */
+export async function assertTopicHolds(options: HoldsOptions): Promise<void> {
+  const { owner, topic, ms } = options
+  const { witnesses, ends } = owner
+  const late = () =>
+    new SinkError(
+      'MAILDRAIN_SINK_UNREACHABLE',
+      `Kafka did not say within ${ms / 1000} s whether topic ${topic} holds what was written`,
+    )
+  try {
+    const proof = await withDeadline({ ...options, late }, (signal) =>
+      proveTopic({ ...options, witnesses, ends, committed: true, signal }),
+    )
+    assertProven(proof, topic)
+  } catch (error) {
+    options.signal.throwIfAborted()
+    throw kafkaFailure(error, `look whether topic ${topic} holds what was written`)
+  }
+}
+
 /** @throws LedgerError MAILDRAIN_LEDGER_LOST for the first partition that was lost */
 export function assertProven({ lost }: Proof, topic: string): void {
-  for (const [partition, why] of lost)
-    throw lostLedger(
-      'MAILDRAIN_LEDGER_LOST',
-      `Partition ${partition} of topic ${topic} ${why}: it is not the topic that the ledger speaks of`,
-    )
+  for (const [partition, why] of lost) throw notTheTopic(topic, partition, why)
 }
+
+/**
+ * Up to where the ledger knows the mail of each partition when these records are committed, too.
+ * @param before the same without them
+ * @throws LedgerError MAILDRAIN_LEDGER_LOST for a record that was put where others had been written before
+ */
+export function endsAfter(
+  topic: string,
+  before: ReadonlyMap<number, bigint>,
+  places: Iterable<string>,
+): ReadonlyMap<number, bigint> {
+  const ends = new Map(before)
+  for (const text of places) {
+    const place = readPlace(text)
+    if (place === null) continue
+    const { partition, offset } = place
+    const known = before.get(partition) ?? 0n
+    if (offset < known)
+      throw notTheTopic(topic, partition, `took a record at offset ${offset} and went to ${known}`)
+    if (offset >= (ends.get(partition) ?? 0n)) ends.set(partition, offset + 1n)
+  }
+  return ends
+}
+
+const notTheTopic = (topic: string, partition: number, why: string): LedgerError =>
+  lostLedger(
+    'MAILDRAIN_LEDGER_LOST',
+    `Partition ${partition} of topic ${topic} ${why}: it is not the topic that the ledger speaks of`,
+  )
 
 const hidden = (topic: string, partition: number, stable: bigint): SinkError =>
   new SinkError(
