@@ -166,8 +166,8 @@ const breakages = [
     'G1',
     'Kafka: mail is deleted on the word of a ledger whose topic is another by now',
     kafka('sink.ts'),
-    'await owner.assertNotReplaced()\n    await assertTopicHolds()',
-    'await owner.assertNotReplaced()',
+    'const holds = assertTopicHolds()',
+    'const holds = Promise.resolve()',
     [`${kafkaTests}/topic-lost.test.ts`],
   ],
   [

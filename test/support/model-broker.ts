@@ -93,21 +93,28 @@ export class ModelBroker implements KafkaClient {
     )
   }
 
-  async read(options: ReadOptions): Promise<bigint> {
-    const { topic, partition, from, to, uncommitted = false, onRecords, signal } = options
+  async read({ onRecords, signal, ...range }: ReadOptions): Promise<bigint> {
     await this.beforeRead()
-    for (let position = from; ;) {
+    for (let position = range.from; ;) {
       signal.throwIfAborted()
-      const slots = this.#topic(topic).partitions[partition] ?? []
-      const readable = uncommitted ? BigInt(slots.length) : this.#stable(slots)
-      const end = to !== undefined && to < readable ? to : readable
-      const records = shown(slots, position, end, uncommitted)
+      const { records, end } = this.#fetch(position, range)
       const last = records.at(-1)
       if (last && onRecords(records)) return last.offset + 1n
       if (end > position) position = end
-      if (to !== undefined) return position
+      if (range.to !== undefined) return position
       await new Promise((resolve) => setTimeout(resolve, 1))
     }
+  }
+
+  #fetch(
+    from: bigint,
+    { topic, partition, to, uncommitted = false }: Omit<ReadOptions, 'onRecords' | 'signal'>,
+  ): { records: ConsumedRecord[]; end: bigint } {
+    const slots = this.#topic(topic).partitions[partition] ?? []
+    if (from > BigInt(slots.length)) throw protocolError(1, 'OFFSET_OUT_OF_RANGE')
+    const readable = uncommitted ? BigInt(slots.length) : this.#stable(slots)
+    const end = to !== undefined && to < readable ? to : readable
+    return { records: shown(slots, from, end, uncommitted), end }
   }
 
   async fence(id: string): Promise<TransactionalProducer> {

@@ -32,10 +32,10 @@ import {
 import { Pace } from './pace.ts'
 import { peekLedger } from './peek.ts'
 import { readPlace } from './place.ts'
-import { assertTopicHolds } from './proof.ts'
 import { readTopic } from './read-back.ts'
 import { reconcile } from './reconcile.ts'
 import { dataRecord, maxRawBytes, sizeOf } from './records.ts'
+import { assertTopicHolds } from './topic-holds.ts'
 import { LEDGER_PARTITIONS, ledgerTopicOf, maxBatchBytesOf, openTopics } from './topics.ts'
 
 /** More in one transaction gains nothing: kafkajs is at its best with 8 to 16 MB. */
@@ -183,8 +183,11 @@ export class KafkaSink implements Sink {
 
   async confirmOwner(): Promise<void> {
     const { owner, assertTopicHolds } = this.#open
+    const holds = assertTopicHolds()
+    // Who was replaced says so first.
+    holds.catch(() => undefined)
     await owner.assertNotReplaced()
-    await assertTopicHolds()
+    await holds
   }
 
   async close(): Promise<void> {
