@@ -43,7 +43,7 @@ const NAMED = 20
 export async function commitEntries(
   committer: Committer,
   entries: readonly LedgerEntry[],
-  host?: string,
+  { host }: { readonly host?: string } = {},
 ): Promise<void> {
   await committer.commit({
     messages: entries.map((entry) => ({ message: { entry, records: [] }, data: [] })),
@@ -155,11 +155,11 @@ export class Recovery {
     const damaged = [...owner.reading.damaged].filter((key) => !key.startsWith('@'))
     await this.#commitAll(damaged.filter((key) => index.get(key) !== undefined))
     await owner.forget(damaged.filter((key) => index.get(key) === undefined))
-    if (owner.reading.damaged.has('@host')) await this.#commit([], index.host ?? '{}')
+    if (owner.reading.damaged.has('@host')) await this.#commit([], { host: index.host ?? '{}' })
   }
 
-  #commit(entries: readonly LedgerEntry[], host?: string): Promise<void> {
-    return commitEntries(this.#options.committer, entries, host)
+  #commit(entries: readonly LedgerEntry[], more?: { readonly host?: string }): Promise<void> {
+    return commitEntries(this.#options.committer, entries, more)
   }
 
   #sayRead(added: number, unreadable: number): void {
