@@ -48,9 +48,10 @@ async function look(options: HoldsOptions): Promise<void> {
   const { client, topic, owner } = options
   const { witnesses, ends } = owner
   const [found, missed] = await Promise.all([client.offsets(topic), missing(options, witnesses)])
-  const offsets = new Map(found.map((each) => [each.partition, each]))
+  // Retention may have removed it between the two.
+  const now = missed.length > 0 ? await client.offsets(topic) : found
+  const offsets = new Map(now.map((each) => [each.partition, each]))
   for (const [partition, witness] of missed)
-    // What is below was removed by the topic's retention.
     if (witness.offset >= (offsets.get(partition)?.low ?? 0n))
       throw notTheTopic(topic, partition, isAnother(witness))
   const further = [...ends].filter(([at, end]) => end - 1n > (witnesses.get(at)?.offset ?? -1n))
