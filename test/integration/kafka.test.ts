@@ -20,6 +20,7 @@ import { notFull } from '../support/full.ts'
 import { smallMailbox } from '../support/drains.ts'
 import { batchOf, messages, persist } from '../support/kafka-sinks.ts'
 import { END_TXN, LossySockets } from '../support/lossy-sockets.ts'
+import { rawMessage } from '../support/messages.ts'
 import { sinkContext } from '../support/sinks.ts'
 import { eachCommitted, makeTopic, readTopic, sha256, withAdmin } from '../support/topics.ts'
 
@@ -49,6 +50,18 @@ async function openSink(sockets?: LossySockets, transactionTimeoutMs = 60_000): 
   sinks.push(sink)
   await sink.open(sinkContext())
   return sink
+}
+
+/** Waits out what can be waited out, as the pipeline does. */
+async function patiently(work: () => Promise<void>): Promise<void> {
+  for (let left = 50; ; left -= 1)
+    try {
+      await work()
+      return
+    } catch (error) {
+      if (left <= 1 || !(error as { retryable: boolean }).retryable) throw error
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
 }
 
 function expectRefused(result: CliResult, exit: number, code: string, word: string): void {
@@ -233,6 +246,19 @@ describe.skipIf(noBroker !== undefined)(`Kafka${noBroker ? `: ${noBroker}` : ''}
         code: 'MAILDRAIN_LEDGER_LOST',
         exitCode: 8,
       })
+    })
+
+    it('G5, fault 90: one that is deleted and made again in the middle of a run, before anything is deleted', async () => {
+      const sink = await openSink()
+      await sink.write(batchOf(...messages(20)))
+      await patiently(() => sink.confirmOwner())
+      await withAdmin(broker.brokers, (admin) => admin.deleteTopics({ topics: [topic] }))
+      await makeTopic(broker.brokers, topic, {})
+      const refused = { code: 'MAILDRAIN_LEDGER_LOST', exitCode: 8 }
+      // For a moment brokers may not know who leads it.
+      await expect(patiently(() => sink.confirmOwner())).rejects.toMatchObject(refused)
+      const more = batchOf(rawMessage('more', 'more'))
+      await expect(patiently(() => sink.write(more))).rejects.toMatchObject(refused)
     })
   })
 

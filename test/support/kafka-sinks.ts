@@ -5,7 +5,7 @@ import type { KafkaSinkOptions } from '../../src/sinks/kafka/options.ts'
 import { KafkaSink } from '../../src/sinks/kafka/sink.ts'
 import type { Batch, SinkContext } from '../../src/sinks/sink.ts'
 import { rawMessage } from './messages.ts'
-import type { ModelBroker } from './model-broker.ts'
+import { ModelBroker } from './model-broker.ts'
 import { batchMessage, sinkContext } from './sinks.ts'
 
 const sinks: KafkaSink[] = []
@@ -34,6 +34,27 @@ export const batchOf = (...messages: RawMessage[]): Batch => ({
 
 export const messages = (count: number): RawMessage[] =>
   Array.from({ length: count }, (_, index) => rawMessage(`uid-${index}`, `body ${index}`))
+
+export const refused = (code: string) => ({ code: `MAILDRAIN_LEDGER_${code}`, exitCode: 8 })
+
+/** A topic in which a drain has left these messages, and its ledger. */
+export async function filled(
+  count = 12,
+  broker = new ModelBroker(),
+): Promise<{ broker: ModelBroker; all: RawMessage[] }> {
+  const all = messages(count)
+  const sink = await openSink(broker)
+  await sink.write(batchOf(...all))
+  await sink.close()
+  return { broker, all }
+}
+
+/** How many of these does the ledger know to be at the destination? */
+export const held = ({ ledger }: KafkaSink, all: readonly RawMessage[]): number =>
+  all.filter(({ key }) => {
+    const entry = ledger.get(key)
+    return entry !== undefined && ledger.holds(entry)
+  }).length
 
 /** Unique-ids of the committed records, in no order that matters. */
 export const inTopic = (broker: ModelBroker): string[] =>

@@ -93,23 +93,28 @@ export class ModelBroker implements KafkaClient {
     )
   }
 
-  async read({ topic, partition, from, to, onRecords, signal }: ReadOptions): Promise<bigint> {
+  async read({ onRecords, signal, ...range }: ReadOptions): Promise<bigint> {
     await this.beforeRead()
-    for (let position = from; ;) {
+    for (let position = range.from; ;) {
       signal.throwIfAborted()
-      const slots = this.#topic(topic).partitions[partition] ?? []
-      const readable = this.#stable(slots)
-      const stable = to !== undefined && to < readable ? to : readable
-      const records: ConsumedRecord[] = []
-      for (; position < stable; position += 1n) {
-        const slot = slots[Number(position)]
-        if (slot?.record && slot.committed) records.push(consumed(slot.record, position))
-      }
+      const { records, end } = this.#fetch(position, range)
       const last = records.at(-1)
       if (last && onRecords(records)) return last.offset + 1n
-      if (to !== undefined) return position
+      if (end > position) position = end
+      if (range.to !== undefined) return position
       await new Promise((resolve) => setTimeout(resolve, 1))
     }
+  }
+
+  #fetch(
+    from: bigint,
+    { topic, partition, to, uncommitted = false }: Omit<ReadOptions, 'onRecords' | 'signal'>,
+  ): { records: ConsumedRecord[]; end: bigint } {
+    const slots = this.#topic(topic).partitions[partition] ?? []
+    if (from > BigInt(slots.length)) throw protocolError(1, 'OFFSET_OUT_OF_RANGE')
+    const readable = uncommitted ? BigInt(slots.length) : this.#stable(slots)
+    const end = to !== undefined && to < readable ? to : readable
+    return { records: shown(slots, from, end, uncommitted), end }
   }
 
   async fence(id: string): Promise<TransactionalProducer> {
@@ -233,6 +238,20 @@ export class ModelBroker implements KafkaClient {
     if (!found) throw protocolError(3, 'UNKNOWN_TOPIC_OR_PARTITION')
     return found
   }
+}
+
+function shown(
+  slots: readonly Slot[],
+  from: bigint,
+  to: bigint,
+  uncommitted: boolean,
+): ConsumedRecord[] {
+  const records: ConsumedRecord[] = []
+  for (let offset = from; offset < to; offset += 1n) {
+    const slot = slots[Number(offset)]
+    if (slot?.record && (slot.committed || uncommitted)) records.push(consumed(slot.record, offset))
+  }
+  return records
 }
 
 const consumed = ({ key, value, headers }: ProducerRecord, offset: bigint): ConsumedRecord => ({

@@ -49,7 +49,9 @@ export interface ReadOptions {
   readonly from: bigint
   /** Reading ends when the position has come to this offset, or the partition's readable end. */
   readonly to?: bigint
-  /** Gets committed records in order, chunk by chunk; answers true when it has seen enough. */
+  /** Also records whose transaction is open, or was aborted. */
+  readonly uncommitted?: boolean
+  /** Gets records in order, chunk by chunk; answers true when it has seen enough. */
   readonly onRecords: (records: readonly ConsumedRecord[]) => boolean
   readonly signal: AbortSignal
 }

@@ -16,7 +16,8 @@ import { isEpochLost, isTooLarge, kafkaFailure } from './kafka-error.ts'
 import type { LedgerOwner } from './ledger-owner.ts'
 import type { LedgerRecords } from './ledger-topic.ts'
 import { type Pace } from './pace.ts'
-import { readPlace, writePlace } from './place.ts'
+import { writePlace } from './place.ts'
+import { endsAfter } from './proof.ts'
 import type { Batch, BatchMessage } from '../sink.ts'
 import { sendsOf } from './records.ts'
 
@@ -53,6 +54,8 @@ export interface CommitterOptions {
   readonly maxBatchBytes: () => number
   /** Called when a transaction was refused as too large: somebody has lowered the limit. */
   readonly onTooLarge: () => Promise<void>
+  /** Called when the mailbox was taken over once more: throws when the topic has not what was written. */
+  readonly assertTopicHolds: () => Promise<void>
   readonly clock: Clock
   readonly log: Logger
   readonly signal: AbortSignal
@@ -121,7 +124,7 @@ export class Committer {
       if (await this.settle()) return
       throw kafkaFailure(error, `commit a batch to topic ${this.#options.topic}`)
     }
-    owner.committed(attempt.ledgerEnd)
+    owner.committed(attempt.ledgerEnd, attempt.changes?.entries ?? [])
     pace.committed(group.bytes, clock.monotonic() - started)
     this.#apply(attempt)
   }
@@ -132,12 +135,13 @@ export class Committer {
    * @throws SinkError MAILDRAIN_SINK_FENCED when another drainer has taken over
    */
   async settle(): Promise<boolean> {
-    const { owner, signal } = this.#options
+    const { owner, assertTopicHolds, signal } = this.#options
     const attempt = this.#doubtful
     if (attempt === undefined && owner.producer !== undefined) return false
     try {
       await owner.assertNotReplaced()
       await owner.takeOver()
+      await assertTopicHolds()
     } catch (error) {
       signal.throwIfAborted()
       const passing = error instanceof MaildrainError && error.retryable
@@ -195,7 +199,10 @@ export class Committer {
       ...entries.map((entry) => records.entry(entry)),
       ...changes.tombstones.map((key) => records.tombstone(key)),
       ...(ends?.host === undefined ? [] : [records.host(ends.host)]),
-      records.tally({ ...changes.tally, commit: attempt.name, ends: namedEnds(changes.ends) }),
+      records.tally({
+        ...{ ...changes.tally, commit: attempt.name, ends: namedEnds(changes.ends) },
+        recovering: owner.recovering,
+      }),
     ]
     for (const send of sendsOf(ledger, LEDGER_SEND_BYTES)) {
       ended.throwIfAborted()
@@ -214,7 +221,7 @@ export class Committer {
     entries: readonly LedgerEntry[],
     places: Iterable<string>,
   ): Changes {
-    const { index, owner } = this.#options
+    const { index, owner, topic } = this.#options
     const count = new TallyCount(index.tally, index)
     for (const [at, entry] of entries.entries())
       count.put({
@@ -224,7 +231,7 @@ export class Committer {
     const tombstones = superseded.filter((key) => count.forget(key, true))
     for (const key of ends?.tombstones ?? []) if (count.forget(key, false)) tombstones.push(key)
     count.vanish(ends?.vanished ?? 0)
-    return { entries, tombstones, tally: count.tally, ends: endsAfter(owner.ends, places) }
+    return { entries, tombstones, tally: count.tally, ends: endsAfter(topic, owner.ends, places) }
   }
 
   async #sendData(
@@ -279,19 +286,6 @@ export class Committer {
       )
     }
   }
-}
-
-function endsAfter(
-  before: ReadonlyMap<number, bigint>,
-  places: Iterable<string>,
-): ReadonlyMap<number, bigint> {
-  const ends = new Map(before)
-  for (const text of places) {
-    const place = readPlace(text)
-    if (place !== null && place.offset >= (ends.get(place.partition) ?? 0n))
-      ends.set(place.partition, place.offset + 1n)
-  }
-  return ends
 }
 
 const namedEnds = (ends: ReadonlyMap<number, bigint>): Record<string, string> =>

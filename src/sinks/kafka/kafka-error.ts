@@ -6,6 +6,7 @@ import { ConfigError, MaildrainError, SinkError, describeError } from '../../err
 
 /** Protocol error codes (kafka.apache.org/protocol, "Error Codes") that are told apart. */
 const PROTOCOL = {
+  offsetOutOfRange: 1,
   messageTooLarge: 10,
   recordListTooLarge: 18,
   topicAuthorization: 29,
@@ -75,6 +76,10 @@ export function isTooLarge(error: unknown): boolean {
   const code = protocolCode(error)
   return code === PROTOCOL.messageTooLarge || code === PROTOCOL.recordListTooLarge
 }
+
+/** Asked for what is behind the end of a partition, or below what is left of it. */
+export const isOutOfRange = (error: unknown): boolean =>
+  protocolCode(error) === PROTOCOL.offsetOutOfRange
 
 /** The deepest reason that has a text, on one line. */
 function reasonOf(error: unknown): string {

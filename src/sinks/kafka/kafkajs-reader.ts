@@ -140,12 +140,14 @@ async function lowOffset(cluster: Cluster, { topic, partition }: ReadOptions): P
 async function fetchFrom(
   leader: Leader,
   position: bigint,
-  { topic, partition }: ReadOptions,
+  { topic, partition, to, uncommitted = false }: ReadOptions,
 ): Promise<FetchedPartition> {
-  const wanted = { partition, fetchOffset: String(position), maxBytes: FETCH_BYTES }
+  // A broker gives one batch at least: where one record is wanted, there is no more to come behind it.
+  const maxBytes = to === position + 1n ? 1 : FETCH_BYTES
+  const wanted = { partition, fetchOffset: String(position), maxBytes }
   const { responses } = await leader.fetch({
-    ...{ isolationLevel: READ_COMMITTED, replicaId: -1, minBytes: 1 },
-    ...{ maxWaitTime: FETCH_WAIT_MS, maxBytes: FETCH_BYTES },
+    ...{ isolationLevel: uncommitted ? READ_UNCOMMITTED : READ_COMMITTED, replicaId: -1 },
+    ...{ minBytes: 1, maxWaitTime: FETCH_WAIT_MS, maxBytes },
     topics: [{ topic, partitions: [wanted] }],
   })
   return responses[0]?.partitions[0] ?? { messages: [], abortedTransactions: null }

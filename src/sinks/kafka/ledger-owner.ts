@@ -39,6 +39,8 @@ export interface LedgerOwnerOptions {
   readonly transactionTimeoutMs: number
   /** What cannot be believed is going to be made anew. */
   readonly repairs: boolean
+  /** Our words, of earlier attempts to open among them: who was replaced then must not push the newcomer aside now. */
+  readonly nonces: Set<string>
   readonly clock: Clock
   readonly signal: AbortSignal
 }
@@ -54,7 +56,6 @@ const FORGET_CHUNK = 1000
 
 export class LedgerOwner {
   readonly #options: LedgerOwnerOptions
-  readonly #nonces = new Set<string>()
   readonly #witnesses = new Map<number, Witness>()
   /** Partition by key. */
   readonly #witnessing = new Map<string, number>()
@@ -62,12 +63,16 @@ export class LedgerOwner {
   #producer: TransactionalProducer | undefined
   /** Where reading goes on. */
   #position = 0n
-  #owned = false
   /** A word of ours was read in the ledger: whoever speaks after it has taken over. */
   #spoken = false
   #replacedBy: Owner | undefined
   readonly #reading: LedgerReading
   #ends = new Map<number, bigint>()
+  /**
+   * Partitions of the data topic whose places are not believed, while a recovery is under way; undefined when none is. Goes into
+   * the ledger with each transaction.
+   */
+  recovering: readonly number[] | undefined
 
   constructor(options: LedgerOwnerOptions) {
     this.#options = options
@@ -89,6 +94,7 @@ export class LedgerOwner {
   }
 
   get witnesses(): ReadonlyMap<number, Witness> {
+    this.#callWitnesses()
     return this.#witnesses
   }
 
@@ -105,9 +111,11 @@ export class LedgerOwner {
   /**
    * A transaction of ours was committed whose last word is before this offset of the ledger. A newcomer fences before it
    * speaks, so its word can only come behind: what we wrote ourselves need not be read (40 µs a message).
+   * @param entries that it wrote
    */
-  committed(end: bigint): void {
+  committed(end: bigint, entries: readonly LedgerEntry[]): void {
     if (end > this.#position) this.#position = end
+    for (const entry of entries) this.#witness(entry)
   }
 
   /** Lets go of a producer that has failed. Not waited for: its connection may be the one that hangs. */
@@ -138,7 +146,7 @@ export class LedgerOwner {
    * @throws SinkError MAILDRAIN_SINK_FENCED when another drainer had taken over before
    */
   async takeOver(): Promise<void> {
-    const { client, topic, partition, records, clock, transactionalId } = this.#options
+    const { client, topic, partition, records, clock, transactionalId, nonces } = this.#options
     this.drop()
     await this.#deadline('take the mailbox over', async (signal) => {
       const producer = await client.fence(transactionalId)
@@ -148,10 +156,10 @@ export class LedgerOwner {
       this.#producer = producer
     })
     // A newcomer's word may have come between the last look and the fence: only now is every transaction over.
-    if (this.#owned) await this.#yieldIfReplaced()
+    if (nonces.size > 0) await this.#yieldIfReplaced()
     const nonce = randomUUID()
     const owner = { nonce, host: hostname(), pid: process.pid, at: clock.now() }
-    this.#nonces.add(nonce)
+    nonces.add(nonce)
     await this.#deadline('say who owns the mailbox', () => this.#commit([records.owner(owner)]))
     let found = false
     await this.#read('our own record in the ledger', (signal) =>
@@ -164,9 +172,7 @@ export class LedgerOwner {
         },
       }),
     )
-    this.#owned = true
     if (!this.#options.repairs) this.#reading.assertSound()
-    this.#callWitnesses()
     // Another newcomer may have spoken behind us while we were reading.
     if (this.#replacedBy !== undefined) {
       this.drop()
@@ -219,11 +225,13 @@ export class LedgerOwner {
     if (change.kind === 'entry') this.#witness(change.entry)
     if (change.kind === 'tombstone') this.#dismiss(change.key, null)
     if (change.kind === 'owner') this.#sawOwner(change.owner)
-    if (change.kind === 'tally') this.#ends = endsOf(change.tally.ends)
+    if (change.kind !== 'tally') return
+    this.#ends = endsOf(change.tally.ends)
+    this.recovering = change.tally.recovering
   }
 
   #sawOwner(owner: Owner): void {
-    if (this.#nonces.has(owner.nonce)) {
+    if (this.#options.nonces.has(owner.nonce)) {
       this.#replacedBy = undefined
       this.#spoken = true
     } else if (this.#spoken) this.#replacedBy = owner

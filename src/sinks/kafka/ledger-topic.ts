@@ -63,6 +63,8 @@ const tally = z.strictObject({
   commit: z.string(),
   /** By partition of the data topic: below this offset the ledger knows, or knew, all mail of this mailbox. */
   ends: z.record(z.string().regex(/^\d{1,9}$/), offset),
+  /** While the ledger is being made good: partitions of the data topic whose places are not believed. */
+  recovering: z.array(count).readonly().optional(),
 })
 
 export type Owner = z.output<typeof owner>

@@ -35,6 +35,7 @@ import { readPlace } from './place.ts'
 import { readTopic } from './read-back.ts'
 import { reconcile } from './reconcile.ts'
 import { dataRecord, maxRawBytes, sizeOf } from './records.ts'
+import { assertTopicHolds } from './topic-holds.ts'
 import { LEDGER_PARTITIONS, ledgerTopicOf, maxBatchBytesOf, openTopics } from './topics.ts'
 
 /** More in one transaction gains nothing: kafkajs is at its best with 8 to 16 MB. */
@@ -54,6 +55,7 @@ interface Opened {
   readonly pace: Pace
   /** Of the data topic. */
   readonly partitions: number
+  readonly assertTopicHolds: () => Promise<void>
 }
 
 interface OpenGroup {
@@ -74,6 +76,8 @@ export class KafkaSink implements Sink {
   #opened: Opened | undefined
   #maxBatchBytes = 0
   #durabilityNote = 'replicated'
+  /** What was said in the ledger by all attempts to open it. */
+  readonly #nonces = new Set<string>()
   /** First offset that is still there, by partition of the data topic. */
   #lows: ReadonlyMap<number, bigint> = new Map()
 
@@ -178,7 +182,12 @@ export class KafkaSink implements Sink {
   }
 
   async confirmOwner(): Promise<void> {
-    await this.#open.owner.assertNotReplaced()
+    const { owner, assertTopicHolds } = this.#open
+    const holds = assertTopicHolds()
+    // Who was replaced says so first.
+    holds.catch(() => undefined)
+    await owner.assertNotReplaced()
+    await holds
   }
 
   async close(): Promise<void> {
@@ -219,21 +228,30 @@ export class KafkaSink implements Sink {
     const owner = new LedgerOwner({
       ...{ ...shared, client, topic: ledgerTopic, partition, partitions: LEDGER_PARTITIONS },
       ...{ clusterId, transactionalId: `maildrain.${topic}.${M}`, repairs: rebuild },
+      nonces: this.#nonces,
     })
     this.#held.push(() => owner.close())
+    // An earlier attempt owned it, perhaps, and was replaced since.
+    if (this.#nonces.size > 0) await owner.assertNotReplaced()
     await owner.takeOver()
+    const proving = { ...shared, client, topic, owner }
     const pace = new Pace({ transactionTimeoutMs, largestBytes: LARGEST_TRANSACTION_BYTES })
     const committer = new Committer({
       ...{ ...shared, owner, topic, ledgerTopic, pace },
       maxBatchBytes: () => this.#maxBatchBytes,
       onTooLarge: () => this.#lowerLimit(client),
+      // While it is being opened, `reconcile` is what proves it.
+      assertTopicHolds: async () => this.#opened?.assertTopicHolds(),
     })
     this.#lows = await reconcile({
-      ...{ ...shared, client, topic, mailbox, owner, committer, rebuild },
+      ...{ ...proving, index, mailbox, committer, rebuild },
       acceptMissing: context.acceptMissing ?? false,
       stored: () => readTopic(client, topic, context),
     })
-    this.#opened = { client, index, owner, committer, pace, partitions }
+    this.#opened = {
+      ...{ client, index, owner, committer, pace, partitions },
+      assertTopicHolds: () => assertTopicHolds({ ...proving, ms: 2 * transactionTimeoutMs }),
+    }
   }
 
   /** A record that the topic's retention has removed is not at the destination any more (G5). */

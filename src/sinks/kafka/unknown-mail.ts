@@ -5,7 +5,7 @@
  */
 import { type LedgerEntry, saysDurable } from '../../ledger/ledger.ts'
 import type { ConsumedRecord, KafkaClient, PartitionOffsets } from './client.ts'
-import { type Place, writePlace } from './place.ts'
+import { writePlace } from './place.ts'
 
 export interface UnknownMailOptions {
   readonly client: KafkaClient
@@ -36,11 +36,12 @@ export async function findUnknownMail(
   const ends = new Map(options.ends)
   let [unknown, read] = [0, 0]
   let first: string | undefined
-  for (const { partition, low, stable } of offsets.values()) {
+  for (const found of offsets.values()) {
+    const { partition, low, stable } = found
     const end = ends.get(partition)
     const from = end !== undefined && end > low ? end : low
-    // The end of its own last transaction takes one offset.
-    if (stable - from <= (end === undefined ? 0n : 1n)) continue
+    // Where the ledger's knowledge ends lies the end of a transaction of ours, or a record of others that came before it.
+    if (stable - from <= (from === end ? 1n : 0n)) continue
     await readRange({ ...options, partition, from, to: stable }, (record) => {
       read += 1
       const key = record.headers.get('maildrain-key')
@@ -50,9 +51,19 @@ export async function findUnknownMail(
       unknown += 1
       first ??= writePlace({ partition, offset: record.offset })
     })
-    ends.set(partition, stable)
+    for (const [each, explained] of explainedBelow([found])) ends.set(each, explained)
   }
   return { unknown, first, read, ends }
+}
+
+/**
+ * Where knowledge ends when all that can be read is known: one before the last stable offset. What lies there is no message of
+ * ours, as the end of its transaction would lie behind it; and what we write there next is not taken for that end.
+ */
+export function explainedBelow(offsets: Iterable<PartitionOffsets>): ReadonlyMap<number, bigint> {
+  const ends = new Map<number, bigint>()
+  for (const { partition, stable } of offsets) if (stable > 0n) ends.set(partition, stable - 1n)
+  return ends
 }
 
 interface Range {
@@ -73,21 +84,4 @@ async function readRange(range: Range, each: (record: ConsumedRecord) => void): 
       return false
     },
   })
-}
-
-/** Where messages are, by what their records' headers say. */
-export async function locateMail(
-  options: Omit<UnknownMailOptions, 'ends'>,
-  found: (key: string, sha256: string, place: Place) => void,
-): Promise<void> {
-  for (const { partition, low, stable } of options.offsets.values())
-    await readRange(
-      { ...options, partition, from: low, to: stable },
-      ({ key, headers, offset }) => {
-        // Further records of a message have keys of their own.
-        if (headers.get('maildrain-mailbox') !== options.mailbox) return
-        if (headers.get('maildrain-key') === key)
-          found(key, headers.get('maildrain-sha256') ?? '', { partition, offset })
-      },
-    )
 }

@@ -81,13 +81,19 @@ export class SimulatedBroker {
   }
 
   /** @returns committed records below `to`, and where reading goes on */
-  fetch(topic: string, partition: number, from: bigint, to: bigint | undefined) {
+  fetch(
+    topic: string,
+    partition: number,
+    { from, to, uncommitted }: { from: bigint; to: bigint | undefined; uncommitted: boolean },
+  ) {
     const slots = this.#topic(topic).partitions[partition] ?? []
-    const stable = Math.min(stableOf(slots), to === undefined ? Infinity : Number(to))
+    const readable = uncommitted ? slots.length : stableOf(slots)
+    const stable = Math.min(readable, to === undefined ? Infinity : Number(to))
     const records: ConsumedRecord[] = []
     for (let i = Number(from); i < stable; i += 1) {
       const { record, transaction } = slots[i]!
-      const seen = transaction?.state === 'committed' || this.#mistakes.showsAborted === true
+      const seen =
+        uncommitted || transaction?.state === 'committed' || this.#mistakes.showsAborted === true
       if (record !== null && seen) records.push(consumed(record, i))
     }
     return { records, next: BigInt(Math.max(Number(from), stable)) }

@@ -93,11 +93,14 @@ class LifeClient implements KafkaClient {
     return this.#ask(() => this.#broker.ends(topic))
   }
 
-  async read({ topic, partition, from, to, onRecords, signal }: ReadOptions): Promise<bigint> {
-    for (let position = from; ;) {
+  async read(options: ReadOptions): Promise<bigint> {
+    const { topic, partition, to, uncommitted = false, onRecords, signal } = options
+    for (let position = options.from; ;) {
       signal.throwIfAborted()
       const at = position
-      const { records, next } = await this.#ask(() => this.#broker.fetch(topic, partition, at, to))
+      const { records, next } = await this.#ask(() =>
+        this.#broker.fetch(topic, partition, { from: at, to, uncommitted }),
+      )
       position = next
       if (records.length > 0 && onRecords(records)) return records.at(-1)!.offset + 1n
       if (to !== undefined) return position

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { batchOf, inTopic, messages, openSink, persist } from '../../support/kafka-sinks.ts'
+import { SinkError } from '../../../src/errors.ts'
+import type { KafkaSink } from '../../../src/sinks/kafka/sink.ts'
+import { batchOf, filled, inTopic, messages, openSink, persist } from '../../support/kafka-sinks.ts'
 import { rawMessage } from '../../support/messages.ts'
 import { ModelBroker, epochLost } from '../../support/model-broker.ts'
 import { sinkContext } from '../../support/sinks.ts'
@@ -52,7 +54,7 @@ describe('one drainer (G11)', () => {
       original({
         ...options,
         onRecords: (records) => {
-          read += records.length
+          if (options.topic === 'mail.ledger') read += records.length
           return options.onRecords(records)
         },
       })
@@ -64,6 +66,40 @@ describe('one drainer (G11)', () => {
     await expect(sink.confirmOwner()).rejects.toMatchObject({ code: 'MAILDRAIN_SINK_FENCED' })
     expect(read).toBe(1)
     expect(broker.fences).toHaveLength(2)
+  })
+
+  const away = () => new SinkError('MAILDRAIN_SINK_UNREACHABLE', 'away')
+
+  it.each([
+    [3, 'at once'],
+    [3, 'by the next attempt'],
+    [0, 'at once'],
+    [0, 'by the next attempt'],
+  ])('who is replaced while it opens a topic of %i messages says so, %s', async (count, when) => {
+    const { broker } = await filled(count)
+    const more = Array.from({ length: 8 }, (_, n) => rawMessage(`new-${n}`, `${n}`))
+    let newcomer: KafkaSink | undefined
+    const [offsets, read] = [broker.offsets.bind(broker), broker.read.bind(broker)]
+    broker.offsets = async (topic) => {
+      if (topic !== 'mail') return offsets(topic)
+      broker.offsets = offsets
+      newcomer = await openSink(broker)
+      await newcomer.write(batchOf(...more))
+      if (when === 'at once') return broker.offsets(topic)
+      // Nor can it ask who owns the ledger now.
+      broker.read = () => {
+        broker.read = read
+        return Promise.reject(away())
+      }
+      throw away()
+    }
+    await expect(openSink(broker, { openPatienceMs: 2000 })).rejects.toMatchObject({
+      code: 'MAILDRAIN_SINK_FENCED',
+      exitCode: 7,
+    })
+    await newcomer?.write(batchOf(rawMessage('last', 'last')))
+    // Nobody was pushed aside by who gave up.
+    expect(broker.fences).toHaveLength(3)
   })
 
   it('who was only slow owns again and goes on', async () => {

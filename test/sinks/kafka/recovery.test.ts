@@ -1,11 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { mailboxKey } from '../../../src/identity.ts'
 import { LedgerRecords } from '../../../src/sinks/kafka/ledger-topic.ts'
-import type { KafkaSink } from '../../../src/sinks/kafka/sink.ts'
-import type { RawMessage } from '../../../src/message.ts'
 import type { ProducerRecord } from '../../../src/sinks/kafka/client.ts'
 import { Random } from '../../../src/testing/random.ts'
-import { batchOf, inTopic, messages, openSink } from '../../support/kafka-sinks.ts'
+import { batchOf, filled, held, inTopic, openSink, refused } from '../../support/kafka-sinks.ts'
 import { answersOf } from '../../support/ledger-files.ts'
 import { MAILBOX, entryFor, rawMessage } from '../../support/messages.ts'
 import { ModelBroker } from '../../support/model-broker.ts'
@@ -13,18 +11,6 @@ import { ModelBroker } from '../../support/model-broker.ts'
 const OTHER = 'other@mail.example'
 const REBUILD = { rebuildLedger: true }
 const ACCEPT = { acceptMissing: true }
-
-const refused = (code: string) => ({ code: `MAILDRAIN_LEDGER_${code}`, exitCode: 8 })
-
-/** A topic in which a drain has left these messages, and its ledger. */
-async function filled(count = 12): Promise<{ broker: ModelBroker; all: RawMessage[] }> {
-  const broker = new ModelBroker()
-  const all = messages(count)
-  const sink = await openSink(broker)
-  await sink.write(batchOf(...all))
-  await sink.close()
-  return { broker, all }
-}
 
 /** Everything of a topic, to be put back later. */
 const copyOf = (broker: ModelBroker, topic: string) => {
@@ -55,12 +41,6 @@ const withoutChecksum = ({ value }: ProducerRecord): Record<string, unknown> => 
   return fields
 }
 
-const held = ({ ledger }: KafkaSink, all: readonly RawMessage[]): number =>
-  all.filter(({ key }) => {
-    const entry = ledger.get(key)
-    return entry !== undefined && ledger.holds(entry)
-  }).length
-
 describe('fault 73: a ledger topic that was deleted, while the data topic holds mail', () => {
   it('is refused, naming the ways on', async () => {
     const { broker } = await filled()
@@ -85,26 +65,6 @@ describe('fault 73: a ledger topic that was deleted, while the data topic holds 
     expect(held(again, all)).toBe(12)
     expect(again.ledger.tally?.seen).toBe(13)
     expect(inTopic(broker)).toHaveLength(13)
-  })
-
-  it('a rebuilding that breaks off is asked for again, and goes on', async () => {
-    const { broker, all } = await filled(1300)
-    broker.topics.delete('mail.ledger')
-    let commits = 0
-    broker.beforeCommit = () => {
-      commits += 1
-      // The first two say whose the ledger is.
-      if (commits === 4) throw Object.assign(new Error('killed'), { retriable: false })
-    }
-    broker.beforeFence = () => {
-      if (commits >= 4) throw new Error('killed')
-    }
-    await expect(openSink(broker, {}, REBUILD)).rejects.toThrow()
-    broker.beforeCommit = broker.beforeFence = () => undefined
-    await expect(openSink(broker)).rejects.toMatchObject(refused('OLDER'))
-    const sink = await openSink(broker, {}, REBUILD)
-    expect(held(sink, all)).toBe(1300)
-    expect(sink.ledger.tally?.seen).toBe(1300)
   })
 
   it('accepted, it begins anew: what is on the server is delivered again', async () => {
