@@ -94,32 +94,41 @@ export class Invariants {
     this.#excusedSession = sessions
   }
 
-  /** @param faults how many things went wrong */
-  lookAtEnd(world: World, core: Pop3Core, ending: Ending | undefined, faults: number): void {
+  /** @param interruptions times that a run died, froze, or got no answer */
+  lookAtEnd(world: World, core: Pop3Core, ending: Ending | undefined, interruptions: number): void {
     const { stored, doubled, foreign } = this.#count(world)
     for (const [index, hash] of this.#hashes.entries())
       if (!stored.has(hash) && !core.maildrop.has(index) && !this.#removedByOthers.has(index))
         this.#violate(`L: message ${index} is neither at the destination nor on the server`)
     if (foreign > 0) this.#violate(`B: ${foreign} records hold bytes of no message`)
     this.#lookAtKeys(world, core)
-    // Where nothing can tell a record from its double: a batch for each thing that went wrong.
-    const most = world.mayDouble ? faults * this.#setting.tuning.batchMaxMessages : 0
+    // Where nothing can tell a record from its double: what came unanswered, at most a batch for each interruption.
+    const { batchMaxMessages } = this.#setting.tuning
+    const most = Math.min(world.mayDouble, interruptions * batchMaxMessages)
     if (doubled > most) this.#violate(`D: ${doubled} records too many, at most ${most} may be`)
-    this.#lookAtEnding(core, ending)
+    this.#lookAtEnding(core, stored, ending)
   }
 
-  #lookAtEnding(core: Pop3Core, ending: Ending | undefined): void {
-    const left = this.#hashes.flatMap((_, i) =>
-      core.maildrop.isVisible(i) && !this.#stays(i) ? [i] : [],
-    )
+  #lookAtEnding(core: Pop3Core, stored: ReadonlySet<string>, ending: Ending | undefined): void {
+    const undone = this.#undone(core, stored)
     const receipt = ending?.receipt
     const says = receipt !== undefined && exitCodeOf(receipt) === 0
-    if (says && this.#setting.deletion === 'delete' && left.length > 0)
-      this.#violate(`X: the receipt says drained, and ${left.length} messages are on the server`)
+    if (says && undone.length > 0)
+      this.#violate(`X: the receipt says drained, and messages ${undone.join(', ')} are not`)
     // The ledger speaks of another topic: it has to say so, and to leave everything as it is.
     if (!this.#setting.drains || this.#ownerToBlame) return
     if (ending?.code !== undefined) this.#violate(`P: the last run ended with ${ending.code}`)
-    if (left.length > 0) this.#violate(`P: messages ${left.join(', ')} are left on the server`)
+    if (undone.length > 0) this.#violate(`P: messages ${undone.join(', ')} are left on the server`)
+  }
+
+  /** On the server, and to be gone from it; where mail is kept, shown by it and not at the destination. */
+  #undone(core: Pop3Core, stored: ReadonlySet<string>): number[] {
+    const { deletion, filter, showsAll } = this.#setting
+    return this.#hashes.flatMap((hash, i) => {
+      const copied = stored.has(hash) || !showsAll
+      const done = (deletion === 'keep' && copied) || (filter && isFiltered(i))
+      return core.maildrop.isVisible(i) && !done ? [i] : []
+    })
   }
 
   /** Under the key of its own message, where the server does not change unique-ids. */
@@ -134,11 +143,6 @@ export class Invariants {
     for (const { key, actual } of world.stored())
       if (keys.get(actual) !== key)
         this.#violate(`B: a record has the key ${key}, which is that of another message`)
-  }
-
-  #stays(index: number): boolean {
-    const { deletion, filter } = this.#setting
-    return deletion === 'keep' || (filter && isFiltered(index))
   }
 
   #count(world: World): Count {

@@ -20,6 +20,10 @@ export interface Setting {
   readonly behaviour: Behaviour
   /** Must everything be gone in the end? */
   readonly drains: boolean
+  /** Does each session show all mail that there is, each message under a unique-id that no other one of its size has? */
+  readonly showsAll: boolean
+  /** Does the server remove mail without QUIT, or without DELE? */
+  readonly deletesUnasked: boolean
   readonly deletion: 'keep' | 'delete'
   /** Every fifth message is filtered. */
   readonly filter: boolean
@@ -58,6 +62,7 @@ export interface Choice {
   readonly kinds?: readonly FaultKind[]
   readonly filter?: boolean
   readonly throws?: boolean
+  readonly deletion?: 'keep' | 'delete'
 }
 
 /** Kinds that any destination meets, by how often. */
@@ -91,8 +96,10 @@ export function settingOf(seed: number, choice: Choice = {}): Setting {
     },
     ...{ server: server.name, behaviour: server.behaviour() },
     drains: server.expect === 'drains',
+    deletesUnasked: /^(applyDeletes|quitRemovesRead|quitHidesRead)/.test(server.name),
+    showsAll: !/^(shows|cappedView|newestView|uidlOf)/.test(server.name),
     // Without unique-ids mail can neither be kept nor be filtered for good.
-    deletion: random.chance(8) && server.name !== 'noUidl' ? 'keep' : 'delete',
+    deletion: deletionOf(random, choice, server),
     filter: filters(random, choice, server),
     throws: choice.throws ?? random.chance(10),
     calmLives: 3,
@@ -108,6 +115,11 @@ function kindsOf({ name }: Deviation, destination: DestinationName): readonly Fa
   // It hides half of the mail from the first two sessions: with the other half taken away it is empty in both, and two
   // empty sessions are what a mailbox is known to be empty by (G7).
   return name === 'shows' ? kinds.filter((kind) => kind !== 'removal') : kinds
+}
+
+function deletionOf(random: Random, { deletion }: Choice, { name }: Deviation) {
+  const drawn = random.chance(8) && name !== 'noUidl' ? 'keep' : 'delete'
+  return deletion ?? drawn
 }
 
 function filters(random: Random, { filter }: Choice, { name }: Deviation): boolean {

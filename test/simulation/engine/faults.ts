@@ -42,6 +42,9 @@ export type Way = 'to-server' | 'to-client' | 'connect' | 'request' | 'reply'
 /** What becomes of an effect. `lost`: not carried out. `unanswered`: carried out, and nobody hears of it. */
 export type Outcome = 'none' | 'lost' | 'unanswered'
 
+/** No write is cut off by them. */
+const HARMLESS: ReadonlySet<FaultKind> = new Set(['arrival', 'reuse', 'removal', 'clock-jump'])
+
 export class Faults {
   readonly #plan: ReadonlyMap<number, readonly FaultKind[]>
   readonly #happens: (kind: FaultKind, life: Life) => void
@@ -50,6 +53,8 @@ export class Faults {
   effects = 0
   /** Faults that took place. */
   happened = 0
+  /** Of these: such as may have cut off a write to the destination. */
+  interruptions = 0
   onEffect: (way: Way) => void = () => undefined
 
   /** @param happens carries out what concerns the world and not the effect alone */
@@ -73,6 +78,7 @@ export class Faults {
     let outcome: Outcome = 'none'
     for (const kind of this.#plan.get(this.effects) ?? []) {
       this.happened += 1
+      if (!HARMLESS.has(kind)) this.interruptions += 1
       if (kind === 'crash-before' || kind === 'error-before') outcome = 'lost'
       else if (kind === 'crash-after' || kind === 'error-after') outcome = 'unanswered'
       if (kind !== 'error-before' && kind !== 'error-after') this.#happens(kind, life)

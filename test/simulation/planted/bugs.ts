@@ -203,4 +203,50 @@ export const plantedBugs: readonly PlantedBug[] = [
       'this.#lastWriteEnd = this.#options.clock.monotonic()',
     ],
   },
+  {
+    name: 'absence from a window is taken for gone',
+    breaks: 'LDXP',
+    choice: { server: 'omitUidl 1' },
+    change: [pop3('look-session.ts'), 'complete: named === messages', 'complete: true'],
+  },
+  {
+    name: 'where mail is kept, ledger entries are written and records are not',
+    breaks: 'PX',
+    choice: { destination: 'transactional', deletion: 'keep' },
+    change: [
+      pipeline('sink-writer.ts'),
+      '(item.message === undefined ? [] : [item.message])',
+      '(item.message === undefined ? [] : [{ ...item.message, records: [] }])',
+    ],
+  },
+  {
+    name: 'a record is written twice where nothing tells it from its double',
+    breaks: 'D',
+    choice: { destination: 'at-least-once' },
+    change: [
+      pipeline('sink-writer.ts'),
+      '(item.message === undefined ? [] : [item.message])',
+      '(item.message === undefined ? [] : [{ ...item.message, records: [...item.message.records, ...item.message.records] }])',
+    ],
+  },
+  {
+    name: 'the receipt says of new mail that it had been delivered before',
+    breaks: 'X',
+    choice: {},
+    change: [
+      pop3('run-state.ts'),
+      "this.#answer(message.key, 'delivered', message.octets)",
+      "this.#answer(message.key, 'alreadyDelivered', message.octets)",
+    ],
+  },
+  {
+    name: 'the receipt says deleted of what QUIT has not reached',
+    breaks: 'X',
+    choice: {},
+    change: [
+      pop3('in-doubt.ts'),
+      'const numbers = met.add(key) ? 1 : 1 + (before?.numbers ?? 0)',
+      'const numbers = 1 + (before?.numbers ?? 0)',
+    ],
+  },
 ]

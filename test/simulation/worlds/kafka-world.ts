@@ -25,7 +25,7 @@ const lost = (): Error =>
 
 export class KafkaWorld implements World {
   readonly name = 'kafka'
-  readonly mayDouble = false
+  readonly mayDouble = 0
   readonly #broker: SimulatedBroker
   readonly #calls: Calls
 
@@ -46,6 +46,10 @@ export class KafkaWorld implements World {
       ...{ key, sha256: String(headers?.['maildrain-sha256']) },
       actual: createHash('sha256').update(decodeJson(value!).raw).digest('hex'),
     }))
+  }
+
+  get written(): number {
+    return this.#broker.committed(TOPIC).length
   }
 
   powerCut(): void {

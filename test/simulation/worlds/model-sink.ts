@@ -46,6 +46,11 @@ export interface Mistakes {
   readonly unreplicated?: boolean
 }
 
+/** Records that one write has put and that nobody has been told of. */
+interface Attempt {
+  records: number
+}
+
 const GUARANTEES: Record<Kind, Guarantee> = {
   transactional: 'exactly-once',
   idempotent: 'idempotent',
@@ -66,6 +71,10 @@ export class ModelWorld implements World {
   #remote: Stored[] = []
   readonly #remoteKeys = new Set<string>()
   #holder: Life | undefined
+  readonly #attempts: Attempt[] = []
+  /** Keys that the run at work has put. */
+  #putNow = new Set<string>()
+  #written = 0
 
   constructor(kind: Kind, calls: Calls, mistakes: Mistakes = {}) {
     this.name = kind
@@ -74,8 +83,20 @@ export class ModelWorld implements World {
     this.mistakes = mistakes
   }
 
-  get mayDouble(): boolean {
-    return this.kind === 'at-least-once'
+  get mayDouble(): number {
+    if (this.kind !== 'at-least-once') return 0
+    return this.#attempts.reduce((sum, { records }) => sum + records, 0)
+  }
+
+  get written(): number {
+    return this.#written
+  }
+
+  /** A write that is about to begin: it counts as unanswered until it is not. */
+  attempt(): Attempt {
+    const attempt = { records: 0 }
+    this.#attempts.push(attempt)
+    return attempt
   }
 
   stored(): readonly Stored[] {
@@ -115,6 +136,7 @@ export class ModelWorld implements World {
       if (this.#holder !== undefined && this.#holder !== life && !this.#holder.over)
         throw new SinkError('MAILDRAIN_DRAINER_BUSY', 'another drainer holds the model')
       this.#holder = life
+      this.#putNow = new Set()
     }
     if (this.mistakes.cutsTail === true) this.#frames.pop()
     const claim = { epoch: this.epoch + 1, number: 0, records: [], entries: [] }
@@ -141,10 +163,13 @@ export class ModelWorld implements World {
     this.#log.append(frame)
     if (this.mistakes.unsynced !== true) this.#log.sync()
     this.#frames.push(frame)
+    this.#written += frame.records.length
   }
 
   put(records: readonly Stored[]): void {
     for (const record of records) {
+      if (!this.#putNow.has(record.key)) this.#written += 1
+      this.#putNow.add(record.key)
       if (this.kind === 'idempotent' && this.#remoteKeys.has(record.key)) continue
       this.#remoteKeys.add(record.key)
       this.#remote.push(record)
@@ -198,9 +223,16 @@ class ModelSink implements Sink {
       return
     }
     if (mistakes.ledgerFirst === true) await this.#writeLedger(batch)
-    for (let i = 0; i < records.length; i += 2)
-      await this.#ask(() => this.#world.put(records.slice(i, i + 2)))
+    const attempt = this.#world.attempt()
+    for (let i = 0; i < records.length; i += 2) {
+      const some = records.slice(i, i + 2)
+      await this.#ask(() => {
+        attempt.records += some.length
+        this.#world.put(some)
+      })
+    }
     if (mistakes.ledgerFirst !== true) await this.#writeLedger(batch)
+    attempt.records = 0
   }
 
   async confirmOwner(): Promise<void> {

@@ -14,7 +14,7 @@ const busy = (): SinkError => new SinkError('MAILDRAIN_SINK_UNREACHABLE', 'no an
 
 export class SqliteWorld implements World {
   readonly name = 'sqlite'
-  readonly mayDouble = false
+  readonly mayDouble = 0
   readonly #path: string
   readonly #calls: Calls
   #reader: SqliteDatabase | undefined
@@ -42,6 +42,10 @@ export class SqliteWorld implements World {
       // Nobody has made it yet.
       return []
     }
+  }
+
+  get written(): number {
+    return this.stored().length
   }
 
   powerCut(): void {
