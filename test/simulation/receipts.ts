@@ -38,7 +38,9 @@ export class Witness {
     const { delivered, deleted, verifiedGone, kept } = receipt
     const removed = this.removed + this.removedByOthers
     const lies: string[] = []
-    const must = (holds: boolean, lie: string): void => void (holds || lies.push(lie))
+    const must = (holds: boolean, lie: string): void => {
+      if (!holds) lies.push(lie)
+    }
     // What was kept first and delivered later in the same run is counted by its first outcome.
     const most = delivered + (setting.throws ? kept : 0)
     must(

@@ -249,19 +249,19 @@ export class Schedule {
     'error-after': () => undefined,
     freeze: (life) => this.#freeze(life),
     'power-cut': () => {
-      this.#destination.world.powerCut()
+      this.#destination.world.powerCut?.()
       // The drain runs on the machine that loses power.
       this.#crashAll()
       this.#invariants.lookAtRemoved(this.#destination.world, 'after a power cut')
     },
     'leader-loss': () => {
-      this.#destination.world.leaderLoss()
+      this.#destination.world.leaderLoss?.()
       this.#invariants.lookAtRemoved(this.#destination.world, 'after the loss of a leader')
     },
     replaced: () => {
       // While nobody drains: whoever has just asked is not to blame.
       this.#crashAll()
-      if (this.#destination.world.replace()) this.#invariants.replaced(this.#sessions)
+      if (this.#destination.world.replace?.() === true) this.#invariants.replaced(this.#sessions)
     },
     arrival: () => this.#arrive(),
     reuse: () => this.#arrive(this.#random.pick([...this.#reusable(), -1])),

@@ -4,7 +4,7 @@ import type { Behaviour } from '../../src/testing/index.ts'
 import { Random } from '../../src/testing/random.ts'
 import { type Deviation, deviations } from '../support/deviations.ts'
 import type { Fault, FaultKind } from './engine/faults.ts'
-import type { Mistakes } from './worlds/model-sink.ts'
+import type { Mistakes } from './worlds/mistakes.ts'
 
 export const DESTINATIONS = [
   ...['transactional', 'idempotent', 'at-least-once', 'kafka', 'sqlite'],

@@ -13,12 +13,14 @@ export interface Calls {
 /**
  * @param apply carried out at the destination, whole, at one moment
  * @param lost what the caller gets when request or answer is lost
+ * @param sync carried out a while later, before it answers: until then the power may fail, and what was applied be lost
  */
 export function call<T>(
   { scheduler, random, faults }: Calls,
   life: Life,
   apply: () => T,
   lost: () => Error,
+  sync?: () => void,
 ): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     if (life.state === 'dead') {
@@ -46,8 +48,20 @@ export function call<T>(
       }
       try {
         const result = apply()
-        if (outcome === 'unanswered' || faults.next('reply', life) !== 'none') fail()
-        else answer(() => resolve(result))
+        const reply = (heard: boolean): void => {
+          if (!heard || faults.next('reply', life) !== 'none') fail()
+          else answer(() => resolve(result))
+        }
+        if (sync === undefined) {
+          reply(outcome === 'none')
+          return
+        }
+        scheduler.after(1 + random.below(20), () => {
+          // A destination does not stop for a client that has died meanwhile.
+          const heard = faults.next('disk', life) === 'none'
+          sync()
+          reply(heard && outcome === 'none')
+        })
       } catch (error) {
         answer(() => reject(error instanceof Error ? error : new Error(String(error))))
       }

@@ -37,7 +37,7 @@ export interface Fault {
   readonly kind: FaultKind
 }
 
-export type Way = 'to-server' | 'to-client' | 'connect' | 'request' | 'reply'
+export type Way = 'to-server' | 'to-client' | 'connect' | 'request' | 'disk' | 'reply'
 
 /** What becomes of an effect. `lost`: not carried out. `unanswered`: carried out, and nobody hears of it. */
 export type Outcome = 'none' | 'lost' | 'unanswered'

@@ -51,6 +51,11 @@ export const plantedBugs: readonly PlantedBug[] = [
     choice: { destination: 'idempotent', mistakes: { ledgerFirst: true } },
   },
   {
+    name: 'the ledger is written before the data is on the disk',
+    breaks: 'L',
+    choice: { destination: 'idempotent', mistakes: { dataUnsynced: true } },
+  },
+  {
     name: 'acks=1: the leader alone has what it acknowledged',
     breaks: 'L',
     choice: { destination: 'kafka', mistakes: { unreplicated: true } },

@@ -86,8 +86,7 @@ async function attempt(bug: PlantedBug): Promise<string | undefined> {
     const [first = ''] = violations
     if (seed === null) return `not found in ${schedules} schedules`
     if (!bug.breaks.includes(first.charAt(0))) return `found as something else: ${first}`
-    const { mistakes: _, ...sound } = bug.choice
-    const asItIs = await hunt(healthy, sound, seed)
+    const asItIs = await hunt(healthy, { ...bug.choice, mistakes: {} }, seed)
     if (asItIs.seed !== null)
       return `as it is, seed ${asItIs.seed} breaks something as well: ${asItIs.violations.join('; ')}`
     if (asItIs.schedules < seed) return 'as it is, it was not tried in time'

@@ -14,7 +14,7 @@ import { decodeJson } from '../../../src/transforms/encode.ts'
 import { type Calls, call } from '../engine/calls.ts'
 import type { Life } from '../engine/life.ts'
 import { CONCURRENT, SimulatedBroker } from './kafka-broker.ts'
-import type { Mistakes } from './model-sink.ts'
+import type { Mistakes } from './mistakes.ts'
 import type { Stored, World } from './store.ts'
 
 const TOPIC = 'mail'
@@ -50,10 +50,6 @@ export class KafkaWorld implements World {
 
   get written(): number {
     return this.#broker.committed(TOPIC).length
-  }
-
-  powerCut(): void {
-    // Of one machine of three: what was acknowledged is on the others.
   }
 
   leaderLoss(): void {

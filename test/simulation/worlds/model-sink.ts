@@ -11,6 +11,7 @@ import { MemoryLedger } from '../../support/memory-sink.ts'
 import { type Calls, call } from '../engine/calls.ts'
 import type { Life } from '../engine/life.ts'
 import { DiskLog } from './disk.ts'
+import type { Mistakes } from './mistakes.ts'
 import type { Stored, World } from './store.ts'
 
 export type Kind = 'transactional' | 'idempotent' | 'at-least-once'
@@ -24,26 +25,6 @@ interface Frame {
   readonly entries: readonly LedgerEntry[]
   readonly tombstones: readonly string[]
   readonly host: string | null
-}
-
-/** Mistakes that a destination can be made with, to see whether they are found. */
-export interface Mistakes {
-  /** The log is not synced before a commit is answered (PRAGMA synchronous=NORMAL). */
-  readonly unsynced?: boolean
-  /** The ledger is written before the data. */
-  readonly ledgerFirst?: boolean
-  /** Nobody looks at the epoch. */
-  readonly unfenced?: boolean
-  /** What a lost answer leaves open is taken for done. */
-  readonly lostIsDone?: boolean
-  /** A batch is cut in the middle: its records and its ledger entries are two commits. */
-  readonly splitBatch?: boolean
-  /** Whoever opens the log cuts its last frame off. */
-  readonly cutsTail?: boolean
-  /** A reader gets what was aborted, too. */
-  readonly showsAborted?: boolean
-  /** A leader answers before its followers have what it got (acks=1). */
-  readonly unreplicated?: boolean
 }
 
 /** Records that one write has put and that nobody has been told of. */
@@ -65,11 +46,16 @@ export class ModelWorld implements World {
   readonly kind: Kind
   readonly calls: Calls
   readonly mistakes: Mistakes
+  /** Of the ledger; of `transactional` with the records. */
   readonly #log = new DiskLog()
   #frames: Frame[] = []
+  /** Frames that are on the disk; those behind it are in its cache. */
+  #syncedFrames = 0
   /** Of the kinds whose data lies apart from the ledger. */
-  #remote: Stored[] = []
-  readonly #remoteKeys = new Set<string>()
+  readonly #data = new DiskLog()
+  #records: Stored[] = []
+  #syncedRecords = 0
+  #recordKeys = new Set<string>()
   #holder: Life | undefined
   readonly #attempts: Attempt[] = []
   /** Keys that the run at work has put. */
@@ -100,9 +86,9 @@ export class ModelWorld implements World {
   }
 
   stored(): readonly Stored[] {
-    if (this.kind !== 'transactional') return this.#remote
+    if (this.kind !== 'transactional') return this.#records.slice(0, this.#syncedRecords)
     const byKey = new Map<string, Stored>()
-    for (const { records } of this.#frames)
+    for (const { records } of this.#frames.slice(0, this.#syncedFrames))
       for (const record of records) if (!byKey.has(record.key)) byKey.set(record.key, record)
     return [...byKey.values()]
   }
@@ -114,14 +100,11 @@ export class ModelWorld implements World {
   powerCut(): void {
     this.#log.powerCut(this.calls.random)
     this.#frames = this.#log.read() as Frame[]
-  }
-
-  leaderLoss(): void {
-    // One machine: its log is all there is.
-  }
-
-  replace(): boolean {
-    return false
+    this.#syncedFrames = this.#frames.length
+    this.#data.powerCut(this.calls.random)
+    this.#records = this.#data.read() as Stored[]
+    this.#syncedRecords = this.#records.length
+    this.#recordKeys = new Set(this.#records.map(({ key }) => key))
   }
 
   close(): void {
@@ -138,10 +121,13 @@ export class ModelWorld implements World {
       this.#holder = life
       this.#putNow = new Set()
     }
-    if (this.mistakes.cutsTail === true) this.#frames.pop()
+    if (this.mistakes.cutsTail === true) {
+      this.#frames.pop()
+      this.sync()
+    }
     const claim = { epoch: this.epoch + 1, number: 0, records: [], entries: [] }
     this.commit({ ...claim, tombstones: [], host: null })
-    return this.#frames
+    return [...this.#frames]
   }
 
   get epoch(): number {
@@ -161,7 +147,6 @@ export class ModelWorld implements World {
 
   commit(frame: Frame): void {
     this.#log.append(frame)
-    if (this.mistakes.unsynced !== true) this.#log.sync()
     this.#frames.push(frame)
     this.#written += frame.records.length
   }
@@ -170,10 +155,24 @@ export class ModelWorld implements World {
     for (const record of records) {
       if (!this.#putNow.has(record.key)) this.#written += 1
       this.#putNow.add(record.key)
-      if (this.kind === 'idempotent' && this.#remoteKeys.has(record.key)) continue
-      this.#remoteKeys.add(record.key)
-      this.#remote.push(record)
+      if (this.kind === 'idempotent' && this.#recordKeys.has(record.key)) continue
+      this.#recordKeys.add(record.key)
+      this.#records.push(record)
+      this.#data.append(record)
     }
+  }
+
+  /** All that was committed so far. */
+  sync(): void {
+    if (this.mistakes.unsynced === true) return
+    this.#log.sync()
+    this.#syncedFrames = this.#frames.length
+  }
+
+  syncData(): void {
+    if (this.mistakes.dataUnsynced === true) return
+    this.#data.sync()
+    this.#syncedRecords = this.#records.length
   }
 }
 
@@ -206,7 +205,7 @@ class ModelSink implements Sink {
   }
 
   async open(): Promise<void> {
-    const frames = await this.#ask(() => this.#world.claim(this.#life))
+    const frames = await this.#askDurably(() => this.#world.claim(this.#life))
     for (const frame of frames) this.#apply(frame)
     this.#epoch = frames.at(-1)?.epoch ?? 0
   }
@@ -217,7 +216,7 @@ class ModelSink implements Sink {
     if (kind === 'transactional') {
       if (mistakes.splitBatch === true && records.length > 0) {
         const half = { ...this.#frame(batch, []), number: this.#number }
-        await this.#ask(() => this.#world.commit(half))
+        await this.#askDurably(() => this.#world.commit(half))
       }
       await this.#transact(batch, records)
       return
@@ -231,6 +230,11 @@ class ModelSink implements Sink {
         this.#world.put(some)
       })
     }
+    if (records.length > 0)
+      await this.#ask(
+        () => undefined,
+        () => this.#world.syncData(),
+      )
     if (mistakes.ledgerFirst !== true) await this.#writeLedger(batch)
     attempt.records = 0
   }
@@ -249,7 +253,7 @@ class ModelSink implements Sink {
     await this.#ask(() => this.#world.assertOwned(this.#epoch))
     const frame = this.#frame(batch, records)
     try {
-      await this.#ask(() => {
+      await this.#askDurably(() => {
         this.#world.assertOwned(this.#epoch)
         this.#world.commit(frame)
       })
@@ -267,7 +271,7 @@ class ModelSink implements Sink {
   async #settled(): Promise<boolean> {
     const frame = this.#doubtful
     if (frame === undefined) return false
-    const last = await this.#ask(() => this.#world.lastBatch(this.#epoch))
+    const last = await this.#askDurably(() => this.#world.lastBatch(this.#epoch))
     this.#doubtful = undefined
     if (last !== frame.number) return false
     this.#committed(frame)
@@ -276,7 +280,7 @@ class ModelSink implements Sink {
 
   async #writeLedger(batch: Batch): Promise<void> {
     const frame = this.#frame(batch, [])
-    await this.#ask(() => this.#world.commit(frame))
+    await this.#askDurably(() => this.#world.commit(frame))
     this.#committed(frame)
   }
 
@@ -299,8 +303,13 @@ class ModelSink implements Sink {
     this.ledger.host = host ?? this.ledger.host
   }
 
-  #ask<T>(apply: () => T): Promise<T> {
-    return call(this.#world.calls, this.#life, apply, unreachable)
+  /** Answered when it is on the disk, and all before it. */
+  #askDurably<T>(apply: () => T): Promise<T> {
+    return this.#ask(apply, () => this.#world.sync())
+  }
+
+  #ask<T>(apply: () => T, sync?: () => void): Promise<T> {
+    return call(this.#world.calls, this.#life, apply, unreachable, sync)
   }
 }
 

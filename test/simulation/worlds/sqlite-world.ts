@@ -48,18 +48,6 @@ export class SqliteWorld implements World {
     return this.stored().length
   }
 
-  powerCut(): void {
-    // The disk under a real file cannot be cut from here.
-  }
-
-  leaderLoss(): void {
-    // There is none.
-  }
-
-  replace(): boolean {
-    return false
-  }
-
   close(): void {
     this.#reader?.close()
   }

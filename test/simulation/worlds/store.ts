@@ -16,9 +16,11 @@ export interface World {
   readonly written: number
   /** Records that came with writes which were not answered: so many may be there twice where nothing tells them apart. */
   readonly mayDouble: number
-  powerCut(): void
-  leaderLoss(): void
-  /** @returns false where that cannot be */
-  replace(): boolean
+  /** Absent where it leaves what a crash leaves. */
+  powerCut?(): void
+  /** Absent where there is none. */
+  leaderLoss?(): void
+  /** Absent where that cannot be. @returns false when there is nothing yet */
+  replace?(): boolean
   close(): void
 }
