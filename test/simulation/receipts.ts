@@ -3,7 +3,7 @@
  * run that was alone at work is compared with both.
  */
 import { type Receipt, exitCodeOf } from '../../src/pipeline/receipt.ts'
-import type { Setting } from './setting.ts'
+import { type Setting, ownKeys } from './setting.ts'
 
 /** How much of the world there is at one moment. */
 export interface Standing {
@@ -60,7 +60,7 @@ export class Witness {
   /** Nothing went wrong: what was there at the beginning was seen, and answered for. */
   #inCalm({ seen, filtered, kept, deadLettered, vanished }: Receipt, setting: Setting): string[] {
     const lies: string[] = []
-    if (!setting.drains || !setting.showsAll || /uidl/i.test(setting.server)) return lies
+    if (!setting.drains || !setting.showsAll || !ownKeys(setting.server)) return lies
     const { visible, filtered: stay } = this.#begin
     if (seen !== visible) lies.push(`${seen} seen, and ${visible} were there`)
     if (filtered !== stay) lies.push(`${filtered} filtered, and ${stay} are to be`)

@@ -176,8 +176,14 @@ export class Schedule {
 
   #lookAtReceipt({ receipt }: Ending, number: number): void {
     if (receipt === undefined) return
-    const lies = this.#witnesses[number - 1]!.lies(receipt, this.#standing(), this.#setting)
+    const setting = { ...this.#setting, deletion: this.#deletionOf(number) }
+    const lies = this.#witnesses[number - 1]!.lies(receipt, this.#standing(), setting)
     for (const lie of lies) this.#violate(`X: the receipt says ${lie}`)
+  }
+
+  #deletionOf(number: number): 'keep' | 'delete' {
+    const { headers, deletion } = this.#setting
+    return headers && number === 1 ? 'keep' : deletion
   }
 
   #standing(): Standing {
@@ -200,7 +206,8 @@ export class Schedule {
   }
 
   #drain(life: Life, number: number): Promise<Receipt> {
-    const { seed, deletion, source, tuning } = this.#setting
+    const { seed, source, tuning } = this.#setting
+    const deletion = this.#deletionOf(number)
     const accept = (socket: Socket): void => {
       this.#sessions += 1
       this.#lifeOfSession.set(this.#sessions, number)
@@ -236,7 +243,8 @@ export class Schedule {
     // Not while another one is at work, or is to begin: two that take turns would never end.
     if (!this.#isQuiet) return
     // What was to go wrong later does not matter any more once everything is done.
-    const drained = ending.receipt?.kept === 0 && this.#newestMail < number
+    const asWanted = this.#deletionOf(number) === this.#setting.deletion
+    const drained = ending.receipt?.kept === 0 && this.#newestMail < number && asWanted
     if (drained || this.#calmLives >= this.#setting.calmLives) this.#done = ending
     else this.#boot(100 + this.#random.below(5000))
   }
@@ -247,6 +255,7 @@ export class Schedule {
     // They concern the effect alone.
     'error-before': () => undefined,
     'error-after': () => undefined,
+    stall: () => undefined,
     freeze: (life) => this.#freeze(life),
     'power-cut': () => {
       this.#destination.world.powerCut?.()
@@ -264,6 +273,7 @@ export class Schedule {
       if (this.#destination.world.replace?.() === true) this.#invariants.replaced(this.#sessions)
     },
     arrival: () => this.#arrive(),
+    twin: () => this.#doubleOne(),
     reuse: () => this.#arrive(this.#random.pick([...this.#reusable(), -1])),
     removal: () => this.#remove(),
     'clock-jump': (life) => {
@@ -311,6 +321,17 @@ export class Schedule {
     const raw = Buffer.from(`${head}${body}\r\n`)
     const uidl = old?.uidl ?? `new-${index}`
     const message: MailboxMessage = { uidl, octets: raw.length, read: () => raw }
+    this.#comes(message)
+  }
+
+  /** The same bytes under a unique-id of their own: another message. */
+  #doubleOne(): void {
+    const index = this.#random.below(this.#invariants.messages)
+    const { octets, read } = this.#core.maildrop.message(index)
+    this.#comes({ uidl: `twin-${this.#invariants.messages}`, octets, read })
+  }
+
+  #comes(message: MailboxMessage): void {
     this.#invariants.came(message)
     this.#core.add(message)
     this.#newestMail = this.#lives.length

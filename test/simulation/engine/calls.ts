@@ -29,8 +29,9 @@ export function call<T>(
     }
     const die = (): void => reject(dead())
     life.signal.addEventListener('abort', die, { once: true })
+    let late = false
     const answer = (settle: () => void): void => {
-      scheduler.after(1 + random.below(20), () =>
+      scheduler.after(late ? 1000 * random.below(300) : 1 + random.below(20), () =>
         life.deliver(() => {
           life.signal.removeEventListener('abort', die)
           settle()
@@ -42,6 +43,7 @@ export function call<T>(
       // What a dying process had written may still have been in its own buffers.
       if (life.state === 'dead' && random.chance(50)) return
       const outcome = faults.next('request', life)
+      late = outcome === 'late'
       if (outcome === 'lost') {
         fail()
         return
@@ -49,18 +51,21 @@ export function call<T>(
       try {
         const result = apply()
         const reply = (heard: boolean): void => {
-          if (!heard || faults.next('reply', life) !== 'none') fail()
+          const answered = faults.next('reply', life)
+          late ||= answered === 'late'
+          if (!heard || (answered !== 'none' && answered !== 'late')) fail()
           else answer(() => resolve(result))
         }
         if (sync === undefined) {
-          reply(outcome === 'none')
+          reply(outcome !== 'unanswered')
           return
         }
         scheduler.after(1 + random.below(20), () => {
           // A destination does not stop for a client that has died meanwhile.
-          const heard = faults.next('disk', life) === 'none'
+          const synced = faults.next('disk', life)
+          late ||= synced === 'late'
           sync()
-          reply(heard && outcome === 'none')
+          reply(outcome !== 'unanswered' && (synced === 'none' || synced === 'late'))
         })
       } catch (error) {
         answer(() => reject(error instanceof Error ? error : new Error(String(error))))

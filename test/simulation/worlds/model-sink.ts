@@ -225,16 +225,13 @@ class ModelSink implements Sink {
     const attempt = this.#world.attempt()
     for (let i = 0; i < records.length; i += 2) {
       const some = records.slice(i, i + 2)
-      await this.#ask(() => {
+      const put = (): void => {
         attempt.records += some.length
         this.#world.put(some)
-      })
+      }
+      const last = i + 2 >= records.length
+      await this.#ask(put, last ? () => this.#world.syncData() : undefined)
     }
-    if (records.length > 0)
-      await this.#ask(
-        () => undefined,
-        () => this.#world.syncData(),
-      )
     if (mistakes.ledgerFirst !== true) await this.#writeLedger(batch)
     attempt.records = 0
   }
