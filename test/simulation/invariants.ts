@@ -9,7 +9,7 @@ import { type Receipt, exitCodeOf } from '../../src/pipeline/receipt.ts'
 import type { MailboxMessage } from '../../src/testing/mailbox.ts'
 import type { Pop3Core } from '../../src/testing/pop3-core.ts'
 import { type Setting, ownKeys } from './setting.ts'
-import { isFiltered } from './transforms.ts'
+import { isFiltered, isRejected } from './transforms.ts'
 import type { Stored, World } from './worlds/store.ts'
 
 const MAILBOX = 'user@127.0.0.1:1110'
@@ -127,10 +127,11 @@ export class Invariants {
 
   /** On the server, and to be gone from it; where mail is kept, shown by it and not at the destination. */
   #undone(core: Pop3Core, stored: ReadonlySet<string>): number[] {
-    const { deletion, filter, showsAll } = this.#setting
+    const { deletion, filter, rejects, showsAll } = this.#setting
     return this.#names.flatMap((name, i) => {
       const copied = stored.has(name) || !showsAll
-      const done = (deletion === 'keep' && copied) || (filter && isFiltered(i))
+      const stays = (filter && isFiltered(i)) || (rejects && isRejected(i))
+      const done = (deletion === 'keep' && copied) || stays
       return core.maildrop.isVisible(i) && !done ? [i] : []
     })
   }

@@ -66,7 +66,8 @@ export class Witness {
     if (filtered !== stay) lies.push(`${filtered} filtered, and ${stay} are to be`)
     if (vanished > 0 || deadLettered > 0)
       lies.push(`${vanished} vanished, ${deadLettered} dead-lettered, and nobody took them`)
-    if (kept > 0 && !setting.throws) lies.push(`${kept} kept, and none is to be`)
+    if (kept > 0 && !setting.throws && !setting.rejects)
+      lies.push(`${kept} kept, and none is to be`)
     return lies
   }
 }

@@ -302,10 +302,10 @@ export class Schedule {
     if (this.#random.chance(70)) this.#boot(this.#random.below(20_000))
   }
 
-  /** Where mail is filtered, one that is to stay and one that is to go under one unique-id never come apart. */
+  /** Where mail is filtered or rejected, one that is to stay and one that is to go under one unique-id never come apart. */
   #reusable(): number[] {
     const removed = [...this.#invariants.removed]
-    if (!this.#setting.filter) return removed
+    if (!this.#setting.filter && !this.#setting.rejects) return removed
     const { maildrop } = this.#core
     const all = Array.from({ length: this.#invariants.messages }, (_, i) => i)
     const listed = all.filter((i) => maildrop.has(i)).map((i) => maildrop.message(i).uidl)

@@ -29,6 +29,8 @@ export interface Setting {
   readonly headers: boolean
   /** Every fifth message is filtered. */
   readonly filter: boolean
+  /** Every fifth message is rejected by the destination, by name and each time. */
+  readonly rejects: boolean
   /** A transform fails at every third message when it first meets it. */
   readonly throws: boolean
   /** Runs without a fault after which an error is an end, too. */
@@ -63,6 +65,7 @@ export interface Choice {
   /** What goes wrong, instead of anything that can. */
   readonly kinds?: readonly FaultKind[]
   readonly filter?: boolean
+  readonly rejects?: boolean
   readonly throws?: boolean
   readonly deletion?: 'keep' | 'delete'
   readonly compare?: 'headers'
@@ -96,6 +99,7 @@ export function settingOf(seed: number, choice: Choice = {}): Setting {
   const rarely = server.expect === 'drains' && new Random(seed ^ 0xc0de).chance(1)
   const headers = choice.compare === 'headers' || rarely
   const filter = filters(random, choice, server)
+  const rejects = rejectsSome(seed, choice, { server, destination })
   return {
     // Headers alone are believed behind 32 messages that were compared both ways.
     ...{ seed, destination, messages: headers ? 36 + few : few },
@@ -106,25 +110,26 @@ export function settingOf(seed: number, choice: Choice = {}): Setting {
     // Without unique-ids mail can neither be kept nor be filtered for good.
     deletion: deletionOf(random, choice, server),
     filter,
+    rejects,
     headers,
     throws: choice.throws ?? random.chance(10),
     calmLives: 3,
     source: { sessionMessages, retryPatienceMs: 120_000, compare: headers ? 'headers' : 'full' },
     tuning: { batchMaxMessages: 1 + random.below(5), lingerMs: random.chance(50) ? 200 : 1 },
     mistakes: choice.mistakes ?? {},
-    kinds: choice.kinds ?? kindsOf(server, destination, filter),
+    kinds: choice.kinds ?? kindsOf(server, destination, filter || rejects),
   }
 }
 
 function kindsOf(
   { name }: Deviation,
   destination: DestinationName,
-  filter: boolean,
+  stays: boolean,
 ): readonly FaultKind[] {
   const kinds = [...EVERYWHERE, ...BY_DESTINATION[destination]]
   // It hides half of the mail from the first two sessions: with the other half taken away it is empty in both, and two
   // empty sessions are what a mailbox is known to be empty by (G7).
-  const twins = ownKeys(name) && !filter
+  const twins = ownKeys(name) && !stays
   const without = name === 'shows' ? 'removal' : twins ? undefined : 'twin'
   return kinds.filter((kind) => kind !== without)
 }
@@ -141,6 +146,19 @@ function filters(random: Random, { filter }: Choice, { name }: Deviation): boole
   const drawn = filter ?? random.chance(15)
   return drawn && !/^(quitRemovesRead|uidlOf|noUidl)/.test(name)
 }
+
+/** Models do: Kafka and SQLite reject what is too large for them, which is asked before. */
+function rejectsSome(
+  seed: number,
+  { rejects }: Choice,
+  { server, destination }: { readonly server: Deviation; readonly destination: DestinationName },
+): boolean {
+  const drawn = rejects ?? new Random(seed ^ 0x0bad).chance(5)
+  return drawn && ownKeys(server.name) && !isReal(destination) && server.expect === 'drains'
+}
+
+const isReal = (destination: DestinationName): boolean =>
+  destination === 'kafka' || destination === 'sqlite'
 
 /** Real destinations cost more: they get a part of the schedules. */
 function destinationOf(random: Random): DestinationName {

@@ -53,7 +53,11 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'the ledger is written before the data is on the disk',
     breaks: 'L',
-    choice: { destination: 'idempotent', mistakes: { dataUnsynced: true } },
+    choice: {
+      destination: 'idempotent',
+      deletion: 'delete',
+      mistakes: { dataUnsynced: true },
+    },
   },
   {
     name: 'acks=1: the leader alone has what it acknowledged',
@@ -63,7 +67,11 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'synchronous=NORMAL: a commit is answered before it is synced',
     breaks: 'L',
-    choice: { destination: 'transactional', mistakes: { unsynced: true } },
+    choice: {
+      destination: 'transactional',
+      deletion: 'delete',
+      mistakes: { unsynced: true },
+    },
   },
   {
     name: 'a lost answer to a commit is taken for done',
@@ -82,11 +90,15 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'the last frame of the log is cut off at a start, whole as it is',
     breaks: 'L',
-    choice: { destination: 'transactional', mistakes: { cutsTail: true } },
+    choice: {
+      destination: 'transactional',
+      mistakes: { cutsTail: true },
+      kinds: ['crash-before', 'crash-after'],
+    },
   },
   {
     name: 'a unique-id alone is identity',
-    breaks: 'L',
+    breaks: 'LB',
     choice: {},
     change: ['src/identity.ts', "Buffer.from(sha256, 'hex')))", 'Buffer.alloc(0)))'],
   },
@@ -128,7 +140,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'filtered counts as delivered',
-    breaks: 'L',
+    breaks: 'LX',
     choice: { filter: true },
     change: [
       pipeline('admission.ts'),
@@ -154,7 +166,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'Kafka: a commit that was asked for is taken for done',
-    breaks: 'L',
+    breaks: 'LX',
     choice: { destination: 'kafka', kinds: ['error-before'] },
     change: [
       kafka('committer.ts'),
@@ -252,6 +264,16 @@ export const plantedBugs: readonly PlantedBug[] = [
       pop3('in-doubt.ts'),
       'const numbers = met.add(key) ? 1 : 1 + (before?.numbers ?? 0)',
       'const numbers = 1 + (before?.numbers ?? 0)',
+    ],
+  },
+  {
+    name: 'what the destination rejects by name counts as delivered',
+    breaks: 'L',
+    choice: { destination: 'transactional', rejects: true, deletion: 'delete' },
+    change: [
+      pipeline('sink-writer.ts'),
+      'if (error === undefined || item.message === undefined) {',
+      'if (failures.size >= 0) {',
     ],
   },
 ]

@@ -4,12 +4,13 @@
  * (`at-least-once`); the last two with a ledger on the local disk, written after the data.
  */
 import { createHash } from 'node:crypto'
-import { SinkError } from '../../../src/errors.ts'
+import { BatchError, SinkError } from '../../../src/errors.ts'
 import type { LedgerEntry } from '../../../src/ledger/ledger.ts'
 import type { Batch, Guarantee, Sink } from '../../../src/sinks/sink.ts'
 import { MemoryLedger } from '../../support/memory-sink.ts'
 import { type Calls, call } from '../engine/calls.ts'
 import type { Life } from '../engine/life.ts'
+import { indexOf, isRejected } from '../transforms.ts'
 import { DiskLog } from './disk.ts'
 import type { Mistakes } from './mistakes.ts'
 import type { Stored, World } from './store.ts'
@@ -46,6 +47,7 @@ export class ModelWorld implements World {
   readonly kind: Kind
   readonly calls: Calls
   readonly mistakes: Mistakes
+  readonly rejects: boolean
   /** Of the ledger; of `transactional` with the records. */
   readonly #log = new DiskLog()
   #frames: Frame[] = []
@@ -62,7 +64,9 @@ export class ModelWorld implements World {
   #putNow = new Set<string>()
   #written = 0
 
-  constructor(kind: Kind, calls: Calls, mistakes: Mistakes = {}) {
+  /** @param rejects some of the mail, by name and each time */
+  constructor(kind: Kind, calls: Calls, mistakes: Mistakes = {}, rejects = false) {
+    this.rejects = rejects
     this.name = kind
     this.kind = kind
     this.calls = calls
@@ -184,6 +188,15 @@ const storedOf = (batch: Batch): Stored[] =>
     })),
   )
 
+const rejectedOf = ({ messages }: Batch): Map<number, SinkError> =>
+  new Map(
+    messages.flatMap(({ records: [record] }, index) =>
+      record !== undefined && isRejected(indexOf(record.value))
+        ? [[index, new SinkError('MAILDRAIN_SINK_RECORD_REJECTED', 'the model does not take it')]]
+        : [],
+    ),
+  )
+
 class ModelSink implements Sink {
   readonly name = 'model'
   readonly destination = 'model:'
@@ -211,6 +224,13 @@ class ModelSink implements Sink {
   }
 
   async write(batch: Batch): Promise<void> {
+    const failures = this.#world.rejects ? rejectedOf(batch) : new Map<number, SinkError>()
+    const messages = batch.messages.filter((_, index) => !failures.has(index))
+    await this.#writeAll({ ...batch, messages })
+    if (failures.size > 0) throw new BatchError(failures)
+  }
+
+  async #writeAll(batch: Batch): Promise<void> {
     const { kind, mistakes } = this.#world
     const records = storedOf(batch)
     if (kind === 'transactional') {
