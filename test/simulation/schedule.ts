@@ -327,8 +327,8 @@ export class Schedule {
   /** The same bytes under a unique-id of their own: another message. */
   #doubleOne(): void {
     const index = this.#random.below(this.#invariants.messages)
-    const { octets, read } = this.#core.maildrop.message(index)
-    this.#comes({ uidl: `twin-${this.#invariants.messages}`, octets, read })
+    const message = this.#core.maildrop.message(index)
+    this.#comes({ ...message, uidl: `twin-${this.#invariants.messages}` })
   }
 
   #comes(message: MailboxMessage): void {

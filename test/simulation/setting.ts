@@ -95,24 +95,15 @@ export function settingOf(seed: number, choice: Choice = {}): Setting {
   const destination = choice.destination ?? drawn
   const sessionMessages = random.chance(40) ? 1 + random.below(6) : 100_000
   const few = random.chance(80) ? 2 + random.below(4) : 5 + random.below(8)
-  // Drawn last, so that what else a seed decides does not hang on it.
-  const rarely = server.expect === 'drains' && new Random(seed ^ 0xc0de).chance(1)
-  const headers = choice.compare === 'headers' || rarely
+  const headers = comparesHeaders(seed, choice, server)
+  const deletion = deletionOf(random, choice, server)
   const filter = filters(random, choice, server)
   const rejects = rejectsSome(seed, choice, { server, destination })
   return {
     // Headers alone are believed behind 32 messages that were compared both ways.
     ...{ seed, destination, messages: headers ? 36 + few : few },
-    ...{ server: server.name, behaviour: server.behaviour() },
-    drains: server.expect === 'drains',
-    deletesUnasked: /^(applyDeletes|quitRemovesRead|quitHidesRead)/.test(server.name),
-    showsAll: !/^(shows|cappedView|newestView|uidlOf)/.test(server.name),
-    // Without unique-ids mail can neither be kept nor be filtered for good.
-    deletion: deletionOf(random, choice, server),
-    filter,
-    rejects,
-    headers,
-    throws: choice.throws ?? random.chance(10),
+    ...traitsOf(server),
+    ...{ deletion, filter, rejects, headers, throws: choice.throws ?? random.chance(10) },
     calmLives: 3,
     source: { sessionMessages, retryPatienceMs: 120_000, compare: headers ? 'headers' : 'full' },
     tuning: { batchMaxMessages: 1 + random.below(5), lingerMs: random.chance(50) ? 200 : 1 },
@@ -120,6 +111,17 @@ export function settingOf(seed: number, choice: Choice = {}): Setting {
     kinds: choice.kinds ?? kindsOf(server, destination, filter || rejects),
   }
 }
+
+const traitsOf = ({ name, behaviour, expect }: Deviation) => ({
+  ...{ server: name, behaviour: behaviour() },
+  drains: expect === 'drains',
+  deletesUnasked: /^(applyDeletes|quitRemovesRead|quitHidesRead)/.test(name),
+  showsAll: !/^(shows|cappedView|newestView|uidlOf)/.test(name),
+})
+
+/** Of a seed of its own, as what was added later is: nothing else that a seed decides hangs on it. */
+const comparesHeaders = (seed: number, { compare }: Choice, { expect }: Deviation): boolean =>
+  compare === 'headers' || (expect === 'drains' && new Random(seed ^ 0xc0de).chance(1))
 
 function kindsOf(
   { name }: Deviation,
@@ -137,6 +139,7 @@ function kindsOf(
 /** Does the server leave unique-ids as they are? Else nobody but the drain knows under which key a message is stored. */
 export const ownKeys = (server: string): boolean => !/uidl/i.test(server)
 
+/** Without unique-ids mail can neither be kept nor be filtered for good. */
 function deletionOf(random: Random, { deletion }: Choice, { name }: Deviation) {
   const drawn = random.chance(8) && name !== 'noUidl' ? 'keep' : 'delete'
   return deletion ?? drawn
