@@ -48,7 +48,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'the ledger is written before the data',
     breaks: 'L',
-    choice: { destination: 'idempotent', mistakes: { ledgerFirst: true } },
+    choice: { destination: 'idempotent', deletion: 'delete', mistakes: { ledgerFirst: true } },
   },
   {
     name: 'the ledger is written before the data is on the disk',
@@ -85,7 +85,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'records and ledger entries of a batch are two commits',
     breaks: 'L',
-    choice: { destination: 'transactional', mistakes: { splitBatch: true } },
+    choice: { destination: 'transactional', deletion: 'delete', mistakes: { splitBatch: true } },
   },
   {
     name: 'the last frame of the log is cut off at a start, whole as it is',
