@@ -80,8 +80,10 @@ function soaksOf(root: string): string {
 
 const bugsOf = (): string =>
   `## Planted bugs\n\n${table(
-    ['bug', 'found as'],
-    plantedBugs.map(({ name, breaks }) => [name, invariants(breaks)]),
+    ['bug', 'planted in', 'found as'],
+    plantedBugs.map(({ name, breaks, change }) => [
+      ...[name, change === undefined ? 'a model of the tests' : change[0], invariants(breaks)],
+    ]),
   )}`
 
 function faultsOf(): string {

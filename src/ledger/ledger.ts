@@ -108,9 +108,10 @@ export interface Ledger {
    * What stands of earlier runs, counted without going through the entries one by one; absent where that cannot be had
    * cheaply: then a mailbox that keeps its mail is listed in full each time.
    * @param fingerprint of the configuration that decides now
-   * @param before wall clock, ms since 1970 UTC: what was kept later is not tried again
+   * @param before wall clock, ms since 1970 UTC: what was kept since is not tried again
+   * @param now what was kept later was kept when the clock was wrong, and is tried again
    */
-  standing?(fingerprint: string, before: number): Standing
+  standing?(fingerprint: string, before: number, now: number): Standing
   /** Absent where nobody counts. */
   readonly tally?: Tally
   /** What earlier runs observed of the mail server, as `Batch.host` gave it; null or absent where nothing is kept. */
@@ -156,7 +157,7 @@ export function lateLedger(opened: () => Ledger): Ledger {
     holds: (entry) => opened().holds(entry),
     present: () => opened().present(),
     goneBefore: (time) => opened().goneBefore(time),
-    standing: (fingerprint, before) => opened().standing?.(fingerprint, before) ?? UNCOUNTED,
+    standing: (...asked) => opened().standing?.(...asked) ?? UNCOUNTED,
     get size() {
       return opened().size
     },

@@ -49,7 +49,7 @@ export function openScratchLedger(options: ScratchLedgerOptions): ScratchLedger 
     holds: (entry) => table.holds(entry),
     present: () => table.present(),
     goneBefore: (time) => table.goneBefore(time),
-    standing: (fingerprint, before) => table.standing(fingerprint, before),
+    standing: (...asked) => table.standing(...asked),
     get size() {
       return table.size
     },

@@ -8,9 +8,9 @@ import { messageKey } from '../../src/identity.ts'
 import { type Receipt, exitCodeOf } from '../../src/pipeline/receipt.ts'
 import type { MailboxMessage } from '../../src/testing/mailbox.ts'
 import type { Pop3Core } from '../../src/testing/pop3-core.ts'
-import type { Setting } from './setting.ts'
-import { isFiltered } from './transforms.ts'
-import type { World } from './worlds/store.ts'
+import { type Setting, ownKeys } from './setting.ts'
+import { isFiltered, isRejected } from './transforms.ts'
+import type { Stored, World } from './worlds/store.ts'
 
 const MAILBOX = 'user@127.0.0.1:1110'
 
@@ -21,7 +21,7 @@ export interface Ending {
 }
 
 interface Count {
-  /** By SHA-256 of the bytes. */
+  /** By name. */
   readonly stored: ReadonlySet<string>
   readonly doubled: number
   readonly foreign: number
@@ -33,6 +33,8 @@ export class Invariants {
   readonly #setting: Setting
   readonly #violate: (violation: string) => void
   readonly #hashes: string[] = []
+  /** By message: what it is known by at the destination, its key where the server leaves unique-ids as they are, else its hash. */
+  readonly #names: string[] = []
   readonly #removedByOthers = new Set<number>()
   readonly #removed = new Set<number>()
   #ownerToBlame = false
@@ -56,7 +58,9 @@ export class Invariants {
 
   /** Mail is in the mailbox. */
   came(message: MailboxMessage): void {
-    this.#hashes.push(sha256(message.read()))
+    const hash = sha256(message.read())
+    this.#hashes.push(hash)
+    this.#names.push(this.#byKey ? messageKey(MAILBOX, message.uidl, hash) : hash)
   }
 
   takenByOthers(index: number): void {
@@ -70,8 +74,8 @@ export class Invariants {
       return
     }
     this.#removed.add(index)
-    const hash = this.#hashes[index]
-    if (!world.stored().some(({ actual }) => actual === hash))
+    const name = this.#names[index]
+    if (!world.stored().some((record) => this.#nameOf(record) === name))
       this.#violate(`L: message ${index} was removed before it was durable`)
   }
 
@@ -79,7 +83,7 @@ export class Invariants {
   lookAtRemoved(world: World, when: string): void {
     const { stored } = this.#count(world)
     for (const index of this.#removed)
-      if (!stored.has(this.#hashes[index] ?? ''))
+      if (!stored.has(this.#names[index] ?? ''))
         this.#violate(`L: message ${index} is lost ${when}`)
   }
 
@@ -94,61 +98,70 @@ export class Invariants {
     this.#excusedSession = sessions
   }
 
-  /** @param faults how many things went wrong */
-  lookAtEnd(world: World, core: Pop3Core, ending: Ending | undefined, faults: number): void {
+  /** @param interruptions times that a run died, froze, or got no answer */
+  lookAtEnd(world: World, core: Pop3Core, ending: Ending | undefined, interruptions: number): void {
     const { stored, doubled, foreign } = this.#count(world)
-    for (const [index, hash] of this.#hashes.entries())
-      if (!stored.has(hash) && !core.maildrop.has(index) && !this.#removedByOthers.has(index))
+    for (const [index, name] of this.#names.entries())
+      if (!stored.has(name) && !core.maildrop.has(index) && !this.#removedByOthers.has(index))
         this.#violate(`L: message ${index} is neither at the destination nor on the server`)
     if (foreign > 0) this.#violate(`B: ${foreign} records hold bytes of no message`)
-    this.#lookAtKeys(world, core)
-    // Where nothing can tell a record from its double: a batch for each thing that went wrong.
-    const most = world.mayDouble ? faults * this.#setting.tuning.batchMaxMessages : 0
+    this.#lookAtKeys(world)
+    // Where nothing can tell a record from its double: what came unanswered, at most a batch for each interruption.
+    const { batchMaxMessages } = this.#setting.tuning
+    const most = Math.min(world.mayDouble, interruptions * batchMaxMessages)
     if (doubled > most) this.#violate(`D: ${doubled} records too many, at most ${most} may be`)
-    this.#lookAtEnding(core, ending)
+    this.#lookAtEnding(core, stored, ending)
   }
 
-  #lookAtEnding(core: Pop3Core, ending: Ending | undefined): void {
-    const left = this.#hashes.flatMap((_, i) =>
-      core.maildrop.isVisible(i) && !this.#stays(i) ? [i] : [],
-    )
+  #lookAtEnding(core: Pop3Core, stored: ReadonlySet<string>, ending: Ending | undefined): void {
+    const undone = this.#undone(core, stored)
     const receipt = ending?.receipt
     const says = receipt !== undefined && exitCodeOf(receipt) === 0
-    if (says && this.#setting.deletion === 'delete' && left.length > 0)
-      this.#violate(`X: the receipt says drained, and ${left.length} messages are on the server`)
+    if (says && undone.length > 0)
+      this.#violate(`X: the receipt says drained, and messages ${undone.join(', ')} are not`)
     // The ledger speaks of another topic: it has to say so, and to leave everything as it is.
     if (!this.#setting.drains || this.#ownerToBlame) return
     if (ending?.code !== undefined) this.#violate(`P: the last run ended with ${ending.code}`)
-    if (left.length > 0) this.#violate(`P: messages ${left.join(', ')} are left on the server`)
+    if (undone.length > 0) this.#violate(`P: messages ${undone.join(', ')} are left on the server`)
+  }
+
+  /** On the server, and to be gone from it; where mail is kept, shown by it and not at the destination. */
+  #undone(core: Pop3Core, stored: ReadonlySet<string>): number[] {
+    const { deletion, filter, rejects, showsAll } = this.#setting
+    return this.#names.flatMap((name, i) => {
+      const copied = stored.has(name) || !showsAll
+      const stays = (filter && isFiltered(i)) || (rejects && isRejected(i))
+      const done = (deletion === 'keep' && copied) || stays
+      return core.maildrop.isVisible(i) && !done ? [i] : []
+    })
   }
 
   /** Under the key of its own message, where the server does not change unique-ids. */
-  #lookAtKeys(world: World, core: Pop3Core): void {
-    if (/uidl/i.test(this.#setting.server)) return
-    const keys = new Map(
-      this.#hashes.map((hash, i) => [
-        hash,
-        messageKey(MAILBOX, core.maildrop.message(i).uidl, hash),
-      ]),
-    )
+  #lookAtKeys(world: World): void {
+    if (!this.#byKey) return
+    const hashes = new Map(this.#names.map((name, i) => [name, this.#hashes[i]]))
     for (const { key, actual } of world.stored())
-      if (keys.get(actual) !== key)
+      if (hashes.get(key) !== actual)
         this.#violate(`B: a record has the key ${key}, which is that of another message`)
   }
 
-  #stays(index: number): boolean {
-    const { deletion, filter } = this.#setting
-    return deletion === 'keep' || (filter && isFiltered(index))
+  get #byKey(): boolean {
+    return ownKeys(this.#setting.server)
+  }
+
+  #nameOf({ key, actual }: Stored): string {
+    return this.#byKey ? key : actual
   }
 
   #count(world: World): Count {
     const stored = new Set<string>()
     const known = new Set(this.#hashes)
     let [doubled, foreign] = [0, 0]
-    for (const { actual } of world.stored()) {
-      if (stored.has(actual)) doubled += 1
-      if (!known.has(actual)) foreign += 1
-      stored.add(actual)
+    for (const record of world.stored()) {
+      const name = this.#nameOf(record)
+      if (stored.has(name)) doubled += 1
+      if (!known.has(record.actual)) foreign += 1
+      stored.add(name)
     }
     return { stored, doubled, foreign }
   }

@@ -17,8 +17,9 @@ import { Life } from './engine/life.ts'
 import { connectOf } from './engine/network.ts'
 import { Scheduler } from './engine/scheduler.ts'
 import { type Ending, Invariants } from './invariants.ts'
+import { type Standing, Witness } from './receipts.ts'
 import type { Setting } from './setting.ts'
-import { throughOf } from './transforms.ts'
+import { isFiltered, throughOf } from './transforms.ts'
 import { type Destination, openWorld } from './worlds/worlds.ts'
 
 export interface Outcome {
@@ -48,6 +49,9 @@ export class Schedule {
   readonly #destination: Destination
   readonly #invariants: Invariants
   readonly #lives: Life[] = []
+  /** Of each life. */
+  readonly #witnesses: Witness[] = []
+  readonly #lifeOfSession = new Map<number, number>()
   readonly #violations: string[] = []
   readonly #trace: string[] = []
   readonly #traced: boolean
@@ -96,8 +100,7 @@ export class Schedule {
       },
       onEvent: ({ kind, verb, argument, session, index }) => {
         this.#note(`server ${session} ${kind} ${verb} ${argument} ${index ?? ''}`)
-        if ((kind === 'expunge' || kind === 'hide') && index !== null)
-          this.#invariants.lookAtRemoval(index, session, this.#destination.world)
+        if ((kind === 'expunge' || kind === 'hide') && index !== null) this.#removed(index, session)
       },
     })
   }
@@ -110,7 +113,7 @@ export class Schedule {
     }
     const { world } = this.#destination
     if (this.#violations.length === 0)
-      this.#invariants.lookAtEnd(world, this.#core, this.#done, this.#faults.happened)
+      this.#invariants.lookAtEnd(world, this.#core, this.#done, this.#faults.interruptions)
     for (const life of this.#lives) life.kill()
     await this.#unwind()
     const delivered = world.stored().length
@@ -152,7 +155,11 @@ export class Schedule {
     // Whoever is frozen may come back, and hold what is wanted.
     const calm = this.#faults.over && this.#lives.every(({ over }) => over)
     const life = new Life(this.#scheduler)
+    for (const [i, other] of this.#lives.entries())
+      if (!other.over) this.#witnesses[i]!.shared = true
+    const alone = this.#lives.every(({ over }) => over)
     const number = this.#lives.push(life)
+    this.#witnesses.push(new Witness(this.#standing(), !alone))
     this.#note(`life ${number} begins`)
     this.#running += 1
     const ending = await this.#drain(life, number).then(
@@ -163,13 +170,48 @@ export class Schedule {
     if (life.state === 'dead') return
     life.state = 'ended'
     this.#note(`life ${number} ends: ${ending.code ?? JSON.stringify(ending.receipt)}`)
+    this.#lookAtReceipt(ending, number)
     this.#ended(ending, calm, number)
   }
 
+  #lookAtReceipt({ receipt }: Ending, number: number): void {
+    if (receipt === undefined) return
+    const setting = { ...this.#setting, deletion: this.#deletionOf(number) }
+    const lies = this.#witnesses[number - 1]!.lies(receipt, this.#standing(), setting)
+    for (const lie of lies) this.#violate(`X: the receipt says ${lie}`)
+  }
+
+  #deletionOf(number: number): 'keep' | 'delete' {
+    const { headers, deletion } = this.#setting
+    return headers && number === 1 ? 'keep' : deletion
+  }
+
+  #standing(): Standing {
+    const { maildrop } = this.#core
+    let [visible, filtered] = [0, 0]
+    for (let i = 0; i < maildrop.size; i += 1) {
+      if (!maildrop.isVisible(i)) continue
+      visible += 1
+      if (this.#setting.filter && isFiltered(i)) filtered += 1
+    }
+    const { written } = this.#destination.world
+    return { written, visible, filtered, faults: this.#faults.happened }
+  }
+
+  /** The server has removed, or hidden, a message on the word of a session. */
+  #removed(index: number, session: number): void {
+    const number = this.#lifeOfSession.get(session) ?? 0
+    this.#witnesses[number - 1]!.removed += 1
+    this.#invariants.lookAtRemoval(index, session, this.#destination.world)
+  }
+
   #drain(life: Life, number: number): Promise<Receipt> {
-    const { seed, deletion, source, tuning } = this.#setting
+    const { seed, source, tuning } = this.#setting
+    const deletion = this.#deletionOf(number)
     const accept = (socket: Socket): void => {
-      new Pop3Session(this.#core, (this.#sessions += 1), socket)
+      this.#sessions += 1
+      this.#lifeOfSession.set(this.#sessions, number)
+      new Pop3Session(this.#core, this.#sessions, socket)
     }
     const address = { host: '127.0.0.1', port: 1110, tls: 'none' } as const
     const auth = { user: 'user', password: 'secret' }
@@ -201,7 +243,8 @@ export class Schedule {
     // Not while another one is at work, or is to begin: two that take turns would never end.
     if (!this.#isQuiet) return
     // What was to go wrong later does not matter any more once everything is done.
-    const drained = ending.receipt?.kept === 0 && this.#newestMail < number
+    const asWanted = this.#deletionOf(number) === this.#setting.deletion
+    const drained = ending.receipt?.kept === 0 && this.#newestMail < number && asWanted
     if (drained || this.#calmLives >= this.#setting.calmLives) this.#done = ending
     else this.#boot(100 + this.#random.below(5000))
   }
@@ -212,23 +255,25 @@ export class Schedule {
     // They concern the effect alone.
     'error-before': () => undefined,
     'error-after': () => undefined,
+    stall: () => undefined,
     freeze: (life) => this.#freeze(life),
     'power-cut': () => {
-      this.#destination.world.powerCut()
+      this.#destination.world.powerCut?.()
       // The drain runs on the machine that loses power.
       this.#crashAll()
       this.#invariants.lookAtRemoved(this.#destination.world, 'after a power cut')
     },
     'leader-loss': () => {
-      this.#destination.world.leaderLoss()
+      this.#destination.world.leaderLoss?.()
       this.#invariants.lookAtRemoved(this.#destination.world, 'after the loss of a leader')
     },
     replaced: () => {
       // While nobody drains: whoever has just asked is not to blame.
       this.#crashAll()
-      if (this.#destination.world.replace()) this.#invariants.replaced(this.#sessions)
+      if (this.#destination.world.replace?.() === true) this.#invariants.replaced(this.#sessions)
     },
     arrival: () => this.#arrive(),
+    twin: () => this.#doubleOne(),
     reuse: () => this.#arrive(this.#random.pick([...this.#reusable(), -1])),
     removal: () => this.#remove(),
     'clock-jump': (life) => {
@@ -257,10 +302,10 @@ export class Schedule {
     if (this.#random.chance(70)) this.#boot(this.#random.below(20_000))
   }
 
-  /** Where mail is filtered, one that is to stay and one that is to go under one unique-id never come apart. */
+  /** Where mail is filtered or rejected, one that is to stay and one that is to go under one unique-id never come apart. */
   #reusable(): number[] {
     const removed = [...this.#invariants.removed]
-    if (!this.#setting.filter) return removed
+    if (!this.#setting.filter && !this.#setting.rejects) return removed
     const { maildrop } = this.#core
     const all = Array.from({ length: this.#invariants.messages }, (_, i) => i)
     const listed = all.filter((i) => maildrop.has(i)).map((i) => maildrop.message(i).uidl)
@@ -276,6 +321,17 @@ export class Schedule {
     const raw = Buffer.from(`${head}${body}\r\n`)
     const uidl = old?.uidl ?? `new-${index}`
     const message: MailboxMessage = { uidl, octets: raw.length, read: () => raw }
+    this.#comes(message)
+  }
+
+  /** The same bytes under a unique-id of their own: another message. */
+  #doubleOne(): void {
+    const index = this.#random.below(this.#invariants.messages)
+    const message = this.#core.maildrop.message(index)
+    this.#comes({ ...message, uidl: `twin-${this.#invariants.messages}` })
+  }
+
+  #comes(message: MailboxMessage): void {
     this.#invariants.came(message)
     this.#core.add(message)
     this.#newestMail = this.#lives.length
@@ -285,6 +341,7 @@ export class Schedule {
     const index = this.#random.below(this.#invariants.messages)
     if (!this.#core.maildrop.has(index)) return
     this.#invariants.takenByOthers(index)
+    for (const witness of this.#witnesses) witness.removedByOthers += 1
     this.#core.remove(index)
   }
 

@@ -4,7 +4,7 @@ import type { Behaviour } from '../../src/testing/index.ts'
 import { Random } from '../../src/testing/random.ts'
 import { type Deviation, deviations } from '../support/deviations.ts'
 import type { Fault, FaultKind } from './engine/faults.ts'
-import type { Mistakes } from './worlds/model-sink.ts'
+import type { Mistakes } from './worlds/mistakes.ts'
 
 export const DESTINATIONS = [
   ...['transactional', 'idempotent', 'at-least-once', 'kafka', 'sqlite'],
@@ -20,9 +20,17 @@ export interface Setting {
   readonly behaviour: Behaviour
   /** Must everything be gone in the end? */
   readonly drains: boolean
+  /** Does each session show all mail that there is, each message under a unique-id that no other one of its size has? */
+  readonly showsAll: boolean
+  /** Does the server remove mail without QUIT, or without DELE? */
+  readonly deletesUnasked: boolean
   readonly deletion: 'keep' | 'delete'
+  /** The first run keeps the mail, and those after it compare headers. */
+  readonly headers: boolean
   /** Every fifth message is filtered. */
   readonly filter: boolean
+  /** Every fifth message is rejected by the destination, by name and each time. */
+  readonly rejects: boolean
   /** A transform fails at every third message when it first meets it. */
   readonly throws: boolean
   /** Runs without a fault after which an error is an end, too. */
@@ -57,14 +65,17 @@ export interface Choice {
   /** What goes wrong, instead of anything that can. */
   readonly kinds?: readonly FaultKind[]
   readonly filter?: boolean
+  readonly rejects?: boolean
   readonly throws?: boolean
+  readonly deletion?: 'keep' | 'delete'
+  readonly compare?: 'headers'
 }
 
 /** Kinds that any destination meets, by how often. */
 const EVERYWHERE: readonly FaultKind[] = [
   ...(['crash-before', 'crash-after', 'crash-before', 'crash-after'] as const),
   ...(['error-before', 'error-after', 'error-before', 'error-after'] as const),
-  ...(['freeze', 'arrival', 'reuse', 'removal', 'clock-jump'] as const),
+  ...(['freeze', 'stall', 'arrival', 'twin', 'reuse', 'removal', 'clock-jump'] as const),
 ]
 const BY_DESTINATION: Readonly<Record<DestinationName, readonly FaultKind[]>> = {
   transactional: ['power-cut', 'power-cut'],
@@ -83,37 +94,77 @@ export function settingOf(seed: number, choice: Choice = {}): Setting {
   const drawn = destinationOf(random)
   const destination = choice.destination ?? drawn
   const sessionMessages = random.chance(40) ? 1 + random.below(6) : 100_000
+  const few = random.chance(80) ? 2 + random.below(4) : 5 + random.below(8)
+  const headers = comparesHeaders(seed, choice, server)
+  const deletion = deletionOf(random, choice, server)
+  const filter = filters(random, choice, server)
+  const rejects = rejectsSome(seed, choice, { server, destination })
   return {
-    ...{
-      seed,
-      destination,
-      messages: random.chance(80) ? 2 + random.below(4) : 5 + random.below(8),
-    },
-    ...{ server: server.name, behaviour: server.behaviour() },
-    drains: server.expect === 'drains',
-    // Without unique-ids mail can neither be kept nor be filtered for good.
-    deletion: random.chance(8) && server.name !== 'noUidl' ? 'keep' : 'delete',
-    filter: filters(random, choice, server),
-    throws: choice.throws ?? random.chance(10),
+    // Headers alone are believed behind 32 messages that were compared both ways.
+    ...{ seed, destination, messages: headers ? 36 + few : few },
+    ...traitsOf(server),
+    ...{ deletion, filter, rejects, headers, throws: choice.throws ?? random.chance(10) },
     calmLives: 3,
-    source: { sessionMessages, retryPatienceMs: 120_000 },
+    source: { sessionMessages, retryPatienceMs: 120_000, compare: headers ? 'headers' : 'full' },
     tuning: { batchMaxMessages: 1 + random.below(5), lingerMs: random.chance(50) ? 200 : 1 },
     mistakes: choice.mistakes ?? {},
-    kinds: choice.kinds ?? kindsOf(server, destination),
+    kinds: choice.kinds ?? kindsOf(server, destination, filter || rejects),
   }
 }
 
-function kindsOf({ name }: Deviation, destination: DestinationName): readonly FaultKind[] {
+const traitsOf = ({ name, behaviour, expect }: Deviation) => ({
+  ...{ server: name, behaviour: behaviour() },
+  drains: expect === 'drains',
+  deletesUnasked: /^(applyDeletes|quitRemovesRead|quitHidesRead)/.test(name),
+  showsAll: !/^(shows|cappedView|newestView|uidlOf)/.test(name),
+})
+
+/** Of a seed of its own, as what was added later is: nothing else that a seed decides hangs on it. */
+const comparesHeaders = (seed: number, { compare }: Choice, { expect }: Deviation): boolean =>
+  compare === 'headers' || (expect === 'drains' && new Random(seed ^ 0xc0de).chance(1))
+
+function kindsOf(
+  { name }: Deviation,
+  destination: DestinationName,
+  stays: boolean,
+): readonly FaultKind[] {
   const kinds = [...EVERYWHERE, ...BY_DESTINATION[destination]]
   // It hides half of the mail from the first two sessions: with the other half taken away it is empty in both, and two
   // empty sessions are what a mailbox is known to be empty by (G7).
-  return name === 'shows' ? kinds.filter((kind) => kind !== 'removal') : kinds
+  // A twin of what is to stay would be one that is to stay, and the tests tell those by their place.
+  const without = [
+    ...(name === 'shows' ? ['removal'] : []),
+    ...(stays || !ownKeys(name) ? ['twin'] : []),
+  ]
+  return kinds.filter((kind) => !without.includes(kind))
+}
+
+/** Does the server leave unique-ids as they are? Else nobody but the drain knows under which key a message is stored. */
+export const ownKeys = (server: string): boolean => !/uidl/i.test(server)
+
+/** Without unique-ids mail can neither be kept nor be filtered for good. */
+function deletionOf(random: Random, { deletion }: Choice, { name }: Deviation) {
+  const drawn = random.chance(8) && name !== 'noUidl' ? 'keep' : 'delete'
+  return deletion ?? drawn
 }
 
 function filters(random: Random, { filter }: Choice, { name }: Deviation): boolean {
   const drawn = filter ?? random.chance(15)
   return drawn && !/^(quitRemovesRead|uidlOf|noUidl)/.test(name)
 }
+
+/** Models do: Kafka and SQLite reject what is too large for them, which is asked before. */
+function rejectsSome(
+  seed: number,
+  { rejects }: Choice,
+  { server, destination }: { readonly server: Deviation; readonly destination: DestinationName },
+): boolean {
+  const drawn = rejects ?? new Random(seed ^ 0x0bad).chance(5)
+  return drawn && ownKeys(server.name) && !isReal(destination) && server.expect === 'drains'
+}
+
+const isReal = (destination: DestinationName): boolean =>
+  destination === 'kafka' || destination === 'sqlite'
 
 /** Real destinations cost more: they get a part of the schedules. */
 function destinationOf(random: Random): DestinationName {

@@ -6,7 +6,10 @@ import type { Setting } from './setting.ts'
 /** Every fifth message. */
 export const isFiltered = (index: number): boolean => index % 5 === 4
 
-const indexOf = ({ raw }: RawMessage): number =>
+/** Another one of five: where a destination rejects mail, it rejects that. */
+export const isRejected = (index: number): boolean => index % 5 === 2
+
+export const indexOf = ({ raw }: Pick<RawMessage, 'raw'>): number =>
   Number(/Subject: (?:number|new) (\d+)/.exec(raw.toString('latin1'))?.[1] ?? 0)
 
 /** @param failedAt messages at which it has failed: it does so once each */

@@ -20,7 +20,7 @@ export const answersOf = (ledger: Ledger, messages: readonly RawMessage[]) => ({
   found: messages.map(({ uidl }) => ledger.byUidl(uidl ?? '').map(({ key }) => key)),
   present: [...ledger.present()].map(({ key }) => key),
   gone: [...ledger.goneBefore(1e15)],
-  standing: ledger.standing?.('f', 1e15),
+  standing: ledger.standing?.('f', 1e15, 1e15),
   ...{ size: ledger.size, tally: ledger.tally, host: ledger.host },
 })
 

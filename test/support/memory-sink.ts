@@ -64,7 +64,7 @@ export class MemoryLedger implements Ledger {
     for (const entry of this.entries.values())
       if (entry.goneAt !== null && entry.goneAt < time) yield entry.key
   }
-  standing(fingerprint: string, before: number): Standing {
+  standing(fingerprint: string, before: number, now: number): Standing {
     const entries = [...this.present()]
     const kept = entries.filter(({ state }) => state === 'kept')
     const filtered = kept.filter(({ reason }) => reason === 'filtered').length
@@ -76,8 +76,9 @@ export class MemoryLedger implements Ledger {
       deadLettered: entries.filter(({ state }) => state === 'deadLettered').length,
       filtered,
       kept: kept.filter((entry) => !saysDurable(entry)).length - filtered,
-      undecided: kept.filter((entry) => entry.at < before && entry.fingerprint !== fingerprint)
-        .length,
+      undecided: kept.filter(
+        (entry) => (entry.at < before || entry.at > now) && entry.fingerprint !== fingerprint,
+      ).length,
     }
   }
   get size(): number {

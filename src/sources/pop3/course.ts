@@ -205,9 +205,10 @@ export class Course implements CourseParts {
   }
 
   /** The message that was read and not deleted is gone. */
-  quitRemovesRead(): void {
+  quitRemovesRead({ key }: Spared): void {
     this.host.quitRemovedRead()
-    this.state.inDoubt.removedByQuit()
+    // An earlier session had it deleted, and its QUIT was lost: it is counted with that.
+    if (!this.state.inDoubt.has(key)) this.state.inDoubt.removedByQuit()
   }
 
   /** The mailbox is not what the last session has left: everything is looked at, a few times in a run. */

@@ -45,7 +45,7 @@ export class Keeper {
   }
 
   /** Counts what is stepped over, unless it was counted with all that stands of earlier runs. */
-  skipped({ entry, why }: Skipped): void {
+  skipped({ entry, why }: Omit<Skipped, 'n'>): void {
     // Else it would be forgotten in a day, and be delivered once more.
     if (entry.state === 'gone') this.#back.push(entry.key)
     if (this.#state.standingBefore !== undefined && entry.at < this.#state.standingBefore) return

@@ -99,7 +99,7 @@ function judgeSpared(course: Course, { messages }: Opened, { look }: Seen): void
   const { spared } = course
   if (spared === undefined) return
   course.spared = undefined
-  if (look.timesListed(spared.uidl) === 0) course.quitRemovesRead()
+  if (look.timesListed(spared.uidl) === 0) course.quitRemovesRead(spared)
   else course.expectSpared(spared, messages)
 }
 

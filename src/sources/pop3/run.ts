@@ -88,7 +88,7 @@ export class Pop3Run {
     context.progress({ phase: 'verifying' })
     await quitQuietly(client, context.log)
     if (this.#emptyLooks < 2) return 'again'
-    if (spared !== undefined) this.#course.quitRemovesRead()
+    if (spared !== undefined) this.#course.quitRemovesRead(spared)
     await new Look(context, state, false).allGone()
     await keeper.vanish(() => false)
     state.remaining = 0

@@ -2,7 +2,7 @@
  * Sessions that list by number, a window ahead of reading: those that read and delete, and, where mail stays on the server,
  * those that read what is new above a boundary.
  */
-import type { Standing } from '../../ledger/ledger.ts'
+import { type Standing, saysDurable } from '../../ledger/ledger.ts'
 import { isBoundary } from './boundary.ts'
 import type { Course, Next, Opened } from './course.ts'
 import { lookAndWork } from './look-session.ts'
@@ -69,7 +69,8 @@ export async function readKept(course: Course, opened: Opened): Promise<Next> {
 async function knownNumbers(course: Course, opened: Opened): Promise<number | undefined> {
   const { context, host } = course
   if (context.ledger.size === 0) return 0
-  const standing = context.ledger.standing?.(context.fingerprint, course.runStart)
+  const now = course.clock.now()
+  const standing = context.ledger.standing?.(context.fingerprint, course.runStart, now)
   if (standing === undefined || standing.undecided > 0 || !host.listedLately) return undefined
   // Those are to be read again: it takes a listing to find them.
   if (course.options.retryKept && standing.kept + standing.filtered > 0) return undefined
@@ -84,11 +85,17 @@ async function knownNumbers(course: Course, opened: Opened): Promise<number | un
   return numbers
 }
 
-/** Once a run, and before it has written anything: what it writes is counted one by one. */
-function countStanding({ state, clock }: Course, standing: Standing): void {
-  if (state.standingBefore !== undefined || state.tally.counts.seen > 0) return
+/**
+ * Once a run. Before it has counted anything, by the number; else one by one, for a session that was full has not looked at
+ * what came behind it.
+ */
+function countStanding({ state, clock, context, keeper }: Course, standing: Standing): void {
+  if (state.standingBefore !== undefined) return
+  if (state.tally.counts.seen === 0) state.tally.standing(standing)
+  else
+    for (const entry of context.ledger.present())
+      keeper.skipped({ entry, why: saysDurable(entry) ? 'delivered' : 'kept' })
   state.standingBefore = clock.now()
-  state.tally.standing(standing)
 }
 
 function windowsFrom(from: number, course: Course, opened: Opened, plan: WorkPlan): Windows {

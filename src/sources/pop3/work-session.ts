@@ -86,8 +86,12 @@ function headerRules(course: Course, { look, complete, retrying }: Task): Header
 }
 
 /** There will be another session whatever this one does. */
-const hasMore = ({ state }: Course, session: Session, { plan }: Task): boolean =>
-  plan.remaining > 0 || session.cutShort || state.suspects.size > 0
+const hasMore = ({ state }: Course, session: Session, { plan, retrying }: Task): boolean =>
+  plan.remaining > 0 ||
+  session.cutShort ||
+  state.suspects.size > 0 ||
+  // What an earlier run could not read has a session of its own coming.
+  (!retrying && plan.setAside.length > 0)
 
 async function readAndFinish(
   course: Course,

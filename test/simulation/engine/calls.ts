@@ -13,12 +13,14 @@ export interface Calls {
 /**
  * @param apply carried out at the destination, whole, at one moment
  * @param lost what the caller gets when request or answer is lost
+ * @param sync carried out a while later, before it answers: until then the power may fail, and what was applied be lost
  */
 export function call<T>(
   { scheduler, random, faults }: Calls,
   life: Life,
   apply: () => T,
   lost: () => Error,
+  sync?: () => void,
 ): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     if (life.state === 'dead') {
@@ -27,8 +29,9 @@ export function call<T>(
     }
     const die = (): void => reject(dead())
     life.signal.addEventListener('abort', die, { once: true })
+    let late = false
     const answer = (settle: () => void): void => {
-      scheduler.after(1 + random.below(20), () =>
+      scheduler.after(late ? 1000 * random.below(300) : 1 + random.below(20), () =>
         life.deliver(() => {
           life.signal.removeEventListener('abort', die)
           settle()
@@ -40,14 +43,30 @@ export function call<T>(
       // What a dying process had written may still have been in its own buffers.
       if (life.state === 'dead' && random.chance(50)) return
       const outcome = faults.next('request', life)
+      late = outcome === 'late'
       if (outcome === 'lost') {
         fail()
         return
       }
       try {
         const result = apply()
-        if (outcome === 'unanswered' || faults.next('reply', life) !== 'none') fail()
-        else answer(() => resolve(result))
+        const reply = (heard: boolean): void => {
+          const answered = faults.next('reply', life)
+          late ||= answered === 'late'
+          if (!heard || (answered !== 'none' && answered !== 'late')) fail()
+          else answer(() => resolve(result))
+        }
+        if (sync === undefined) {
+          reply(outcome !== 'unanswered')
+          return
+        }
+        scheduler.after(1 + random.below(20), () => {
+          // A destination does not stop for a client that has died meanwhile.
+          const synced = faults.next('disk', life)
+          late ||= synced === 'late'
+          sync()
+          reply(outcome !== 'unanswered' && (synced === 'none' || synced === 'late'))
+        })
       } catch (error) {
         answer(() => reject(error instanceof Error ? error : new Error(String(error))))
       }

@@ -14,6 +14,8 @@ export type FaultKind =
   | 'error-before'
   /** The effect takes place, and its answer is lost. */
   | 'error-after'
+  /** The line goes silent and stays open; a destination answers after minutes. */
+  | 'stall'
   /** The process is frozen; another is started elsewhere, and later both run. */
   | 'freeze'
   /** The destination loses power: what was not synced may be lost, or torn. */
@@ -24,6 +26,8 @@ export type FaultKind =
   | 'replaced'
   /** New mail comes in. */
   | 'arrival'
+  /** New mail comes in, octet by octet what is there already. */
+  | 'twin'
   /** New mail comes in under the unique-id of a message that is gone. */
   | 'reuse'
   /** Another client removes a message. */
@@ -37,10 +41,15 @@ export interface Fault {
   readonly kind: FaultKind
 }
 
-export type Way = 'to-server' | 'to-client' | 'connect' | 'request' | 'reply'
+export type Way = 'to-server' | 'to-client' | 'connect' | 'request' | 'disk' | 'reply'
 
-/** What becomes of an effect. `lost`: not carried out. `unanswered`: carried out, and nobody hears of it. */
-export type Outcome = 'none' | 'lost' | 'unanswered'
+/** What becomes of an effect. `lost`: not carried out. `unanswered`: carried out, and nobody hears of it. `late`: nobody hears of it for long. */
+export type Outcome = 'none' | 'lost' | 'unanswered' | 'late'
+
+/** No write is cut off by them. */
+const HARMLESS: ReadonlySet<FaultKind> = new Set([
+  ...(['arrival', 'twin', 'reuse', 'removal', 'clock-jump'] as const),
+])
 
 export class Faults {
   readonly #plan: ReadonlyMap<number, readonly FaultKind[]>
@@ -50,6 +59,8 @@ export class Faults {
   effects = 0
   /** Faults that took place. */
   happened = 0
+  /** Of these: such as may have cut off a write to the destination. */
+  interruptions = 0
   onEffect: (way: Way) => void = () => undefined
 
   /** @param happens carries out what concerns the world and not the effect alone */
@@ -73,8 +84,10 @@ export class Faults {
     let outcome: Outcome = 'none'
     for (const kind of this.#plan.get(this.effects) ?? []) {
       this.happened += 1
+      if (!HARMLESS.has(kind)) this.interruptions += 1
       if (kind === 'crash-before' || kind === 'error-before') outcome = 'lost'
       else if (kind === 'crash-after' || kind === 'error-after') outcome = 'unanswered'
+      else if (kind === 'stall') outcome = 'late'
       if (kind !== 'error-before' && kind !== 'error-after') this.#happens(kind, life)
     }
     return outcome

@@ -154,6 +154,10 @@ class Line {
         take()
         this.cut()
         return
+      case 'late':
+        // Nothing comes through any more, and nobody is told.
+        this.#cut = true
+        return
       case 'none':
         take()
     }

@@ -48,7 +48,16 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'the ledger is written before the data',
     breaks: 'L',
-    choice: { destination: 'idempotent', mistakes: { ledgerFirst: true } },
+    choice: { destination: 'idempotent', deletion: 'delete', mistakes: { ledgerFirst: true } },
+  },
+  {
+    name: 'the ledger is written before the data is on the disk',
+    breaks: 'L',
+    choice: {
+      destination: 'idempotent',
+      deletion: 'delete',
+      mistakes: { dataUnsynced: true },
+    },
   },
   {
     name: 'acks=1: the leader alone has what it acknowledged',
@@ -59,7 +68,11 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'synchronous=NORMAL: a commit is answered before it is synced',
     breaks: 'L',
-    choice: { destination: 'transactional', mistakes: { unsynced: true } },
+    choice: {
+      destination: 'transactional',
+      deletion: 'delete',
+      mistakes: { unsynced: true },
+    },
   },
   {
     name: 'a lost answer to a commit is taken for done',
@@ -73,16 +86,20 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'records and ledger entries of a batch are two commits',
     breaks: 'L',
-    choice: { destination: 'transactional', mistakes: { splitBatch: true } },
+    choice: { destination: 'transactional', deletion: 'delete', mistakes: { splitBatch: true } },
   },
   {
     name: 'the last frame of the log is cut off at a start, whole as it is',
     breaks: 'L',
-    choice: { destination: 'transactional', mistakes: { cutsTail: true } },
+    choice: {
+      destination: 'transactional',
+      mistakes: { cutsTail: true },
+      kinds: ['crash-before', 'crash-after'],
+    },
   },
   {
     name: 'a unique-id alone is identity',
-    breaks: 'L',
+    breaks: 'LB',
     choice: {},
     change: ['src/identity.ts', "Buffer.from(sha256, 'hex')))", 'Buffer.alloc(0)))'],
   },
@@ -124,7 +141,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'filtered counts as delivered',
-    breaks: 'L',
+    breaks: 'LX',
     choice: { filter: true },
     change: [
       pipeline('admission.ts'),
@@ -150,7 +167,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'Kafka: a commit that was asked for is taken for done',
-    breaks: 'L',
+    breaks: 'LX',
     choice: { destination: 'kafka', kinds: ['error-before'] },
     change: [
       kafka('committer.ts'),
@@ -203,6 +220,62 @@ export const plantedBugs: readonly PlantedBug[] = [
       pipeline('batcher.ts'),
       'this.#lastWriteEnd = this.#options.clock.monotonic()\n    this.#evaluate()',
       'this.#lastWriteEnd = this.#options.clock.monotonic()',
+    ],
+  },
+  {
+    name: 'absence from a window is taken for gone',
+    breaks: 'LDXP',
+    choice: { server: 'omitUidl 1' },
+    change: [pop3('look-session.ts'), 'complete: named === messages', 'complete: true'],
+  },
+  {
+    name: 'where mail is kept, ledger entries are written and records are not',
+    breaks: 'PX',
+    choice: { destination: 'transactional', deletion: 'keep' },
+    change: [
+      pipeline('sink-writer.ts'),
+      '(item.message === undefined ? [] : [item.message])',
+      '(item.message === undefined ? [] : [{ ...item.message, records: [] }])',
+    ],
+  },
+  {
+    name: 'a record is written twice where nothing tells it from its double',
+    breaks: 'D',
+    choice: { destination: 'at-least-once' },
+    change: [
+      pipeline('sink-writer.ts'),
+      '(item.message === undefined ? [] : [item.message])',
+      '(item.message === undefined ? [] : [{ ...item.message, records: [...item.message.records, ...item.message.records] }])',
+    ],
+  },
+  {
+    name: 'the receipt says of new mail that it had been delivered before',
+    breaks: 'X',
+    choice: {},
+    change: [
+      pop3('run-state.ts'),
+      "this.#answer(message.key, 'delivered', message.octets)",
+      "this.#answer(message.key, 'alreadyDelivered', message.octets)",
+    ],
+  },
+  {
+    name: 'the receipt says deleted of what QUIT has not reached',
+    breaks: 'X',
+    choice: {},
+    change: [
+      pop3('in-doubt.ts'),
+      'const numbers = met.add(key) ? 1 : 1 + (before?.numbers ?? 0)',
+      'const numbers = 1 + (before?.numbers ?? 0)',
+    ],
+  },
+  {
+    name: 'what the destination rejects by name counts as delivered',
+    breaks: 'L',
+    choice: { destination: 'transactional', rejects: true, deletion: 'delete' },
+    change: [
+      pipeline('sink-writer.ts'),
+      'if (error === undefined || item.message === undefined) {',
+      'if (failures.size >= 0) {',
     ],
   },
 ]

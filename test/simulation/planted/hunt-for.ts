@@ -1,14 +1,14 @@
-/** Seeds in order until something breaks or the time is over; answers with one line of JSON. */
+/** Seeds in order until something breaks, the last is done, or the time is over; answers with one line of JSON. */
 import { simulate } from '../hunt.ts'
 import type { Choice } from '../setting.ts'
 
-const [choice = '{}', seconds = '10'] = process.argv.slice(2)
+const [choice = '{}', seconds = '10', last = 'Infinity'] = process.argv.slice(2)
 const begun = performance.now()
 const elapsed = (): number => performance.now() - begun
 
 async function hunt() {
   let schedules = 0
-  for (let seed = 1; elapsed() < Number(seconds) * 1000; seed += 1) {
+  for (let seed = 1; seed <= Number(last) && elapsed() < Number(seconds) * 1000; seed += 1) {
     const { outcome } = await simulate(seed, JSON.parse(choice) as Choice)
     schedules += 1
     if (outcome.violations.length > 0)

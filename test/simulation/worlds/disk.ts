@@ -9,7 +9,10 @@ import type { Random } from '../../../src/testing/random.ts'
 const HEADER = 12
 
 export class DiskLog {
-  #bytes = Buffer.alloc(0)
+  /** What was appended since, one frame after the other. */
+  #appended: Buffer[] = []
+  #joined = Buffer.alloc(0)
+  #length = 0
   #synced = 0
 
   append(frame: unknown): void {
@@ -17,11 +20,24 @@ export class DiskLog {
     const head = Buffer.alloc(HEADER)
     head.writeUInt32BE(body.length)
     checksum(body).copy(head, 4)
-    this.#bytes = Buffer.concat([this.#bytes, head, body])
+    this.#appended.push(head, body)
+    this.#length += head.length + body.length
+  }
+
+  get #bytes(): Buffer {
+    if (this.#appended.length > 0)
+      this.#joined = Buffer.concat([this.#joined, ...this.#appended.splice(0)])
+    return this.#joined
+  }
+
+  #become(bytes: Buffer<ArrayBuffer>): void {
+    this.#joined = bytes
+    this.#length = bytes.length
+    this.#synced = Math.min(this.#synced, bytes.length)
   }
 
   sync(): void {
-    this.#synced = this.#bytes.length
+    this.#synced = this.#length
   }
 
   /** Sectors of what was not synced are lost by chance, and read as zeros where later ones were kept. */
@@ -30,8 +46,8 @@ export class DiskLog {
     const kept = tail.length === 0 ? 0 : random.below(Math.min(tail.length, 65_535) + 1)
     const torn = Buffer.from(tail.subarray(0, kept))
     if (random.chance(50)) torn.fill(0, 0, random.below(kept + 1))
-    this.#bytes = Buffer.concat([this.#bytes.subarray(0, this.#synced), torn])
-    this.#synced = this.#bytes.length
+    this.#become(Buffer.concat([this.#bytes.subarray(0, this.#synced), torn]))
+    this.#synced = this.#length
   }
 
   /** Frames up to the first that is not whole; what is behind it is cut off, as a write-ahead log does. */
@@ -46,8 +62,7 @@ export class DiskLog {
       frames.push(JSON.parse(body.toString()))
       at += HEADER + length
     }
-    this.#bytes = this.#bytes.subarray(0, at)
-    this.#synced = Math.min(this.#synced, at)
+    this.#become(Buffer.from(this.#bytes.subarray(0, at)))
     return frames
   }
 }

@@ -13,7 +13,7 @@ import type {
 } from '../../../src/sinks/kafka/client.ts'
 import { protocolError } from '../../support/model-broker.ts'
 import type { Calls } from '../engine/calls.ts'
-import type { Mistakes } from './model-sink.ts'
+import type { Mistakes } from './mistakes.ts'
 
 interface Slot {
   /** Null: a marker. */

@@ -4,13 +4,15 @@
  * (`at-least-once`); the last two with a ledger on the local disk, written after the data.
  */
 import { createHash } from 'node:crypto'
-import { SinkError } from '../../../src/errors.ts'
+import { BatchError, SinkError } from '../../../src/errors.ts'
 import type { LedgerEntry } from '../../../src/ledger/ledger.ts'
 import type { Batch, Guarantee, Sink } from '../../../src/sinks/sink.ts'
 import { MemoryLedger } from '../../support/memory-sink.ts'
 import { type Calls, call } from '../engine/calls.ts'
 import type { Life } from '../engine/life.ts'
+import { indexOf, isRejected } from '../transforms.ts'
 import { DiskLog } from './disk.ts'
+import type { Mistakes } from './mistakes.ts'
 import type { Stored, World } from './store.ts'
 
 export type Kind = 'transactional' | 'idempotent' | 'at-least-once'
@@ -26,24 +28,9 @@ interface Frame {
   readonly host: string | null
 }
 
-/** Mistakes that a destination can be made with, to see whether they are found. */
-export interface Mistakes {
-  /** The log is not synced before a commit is answered (PRAGMA synchronous=NORMAL). */
-  readonly unsynced?: boolean
-  /** The ledger is written before the data. */
-  readonly ledgerFirst?: boolean
-  /** Nobody looks at the epoch. */
-  readonly unfenced?: boolean
-  /** What a lost answer leaves open is taken for done. */
-  readonly lostIsDone?: boolean
-  /** A batch is cut in the middle: its records and its ledger entries are two commits. */
-  readonly splitBatch?: boolean
-  /** Whoever opens the log cuts its last frame off. */
-  readonly cutsTail?: boolean
-  /** A reader gets what was aborted, too. */
-  readonly showsAborted?: boolean
-  /** A leader answers before its followers have what it got (acks=1). */
-  readonly unreplicated?: boolean
+/** Records that one write has put and that nobody has been told of. */
+interface Attempt {
+  records: number
 }
 
 const GUARANTEES: Record<Kind, Guarantee> = {
@@ -60,28 +47,52 @@ export class ModelWorld implements World {
   readonly kind: Kind
   readonly calls: Calls
   readonly mistakes: Mistakes
+  readonly rejects: boolean
+  /** Of the ledger; of `transactional` with the records. */
   readonly #log = new DiskLog()
   #frames: Frame[] = []
+  /** Frames that are on the disk; those behind it are in its cache. */
+  #syncedFrames = 0
   /** Of the kinds whose data lies apart from the ledger. */
-  #remote: Stored[] = []
-  readonly #remoteKeys = new Set<string>()
+  readonly #data = new DiskLog()
+  #records: Stored[] = []
+  #syncedRecords = 0
+  #recordKeys = new Set<string>()
   #holder: Life | undefined
+  readonly #attempts: Attempt[] = []
+  /** Keys that the run at work has put. */
+  #putNow = new Set<string>()
+  #written = 0
 
-  constructor(kind: Kind, calls: Calls, mistakes: Mistakes = {}) {
+  /** @param rejects some of the mail, by name and each time */
+  constructor(kind: Kind, calls: Calls, mistakes: Mistakes = {}, rejects = false) {
+    this.rejects = rejects
     this.name = kind
     this.kind = kind
     this.calls = calls
     this.mistakes = mistakes
   }
 
-  get mayDouble(): boolean {
-    return this.kind === 'at-least-once'
+  get mayDouble(): number {
+    if (this.kind !== 'at-least-once') return 0
+    return this.#attempts.reduce((sum, { records }) => sum + records, 0)
+  }
+
+  get written(): number {
+    return this.#written
+  }
+
+  /** A write that is about to begin: it counts as unanswered until it is not. */
+  attempt(): Attempt {
+    const attempt = { records: 0 }
+    this.#attempts.push(attempt)
+    return attempt
   }
 
   stored(): readonly Stored[] {
-    if (this.kind !== 'transactional') return this.#remote
+    if (this.kind !== 'transactional') return this.#records.slice(0, this.#syncedRecords)
     const byKey = new Map<string, Stored>()
-    for (const { records } of this.#frames)
+    for (const { records } of this.#frames.slice(0, this.#syncedFrames))
       for (const record of records) if (!byKey.has(record.key)) byKey.set(record.key, record)
     return [...byKey.values()]
   }
@@ -93,14 +104,11 @@ export class ModelWorld implements World {
   powerCut(): void {
     this.#log.powerCut(this.calls.random)
     this.#frames = this.#log.read() as Frame[]
-  }
-
-  leaderLoss(): void {
-    // One machine: its log is all there is.
-  }
-
-  replace(): boolean {
-    return false
+    this.#syncedFrames = this.#frames.length
+    this.#data.powerCut(this.calls.random)
+    this.#records = this.#data.read() as Stored[]
+    this.#syncedRecords = this.#records.length
+    this.#recordKeys = new Set(this.#records.map(({ key }) => key))
   }
 
   close(): void {
@@ -115,11 +123,15 @@ export class ModelWorld implements World {
       if (this.#holder !== undefined && this.#holder !== life && !this.#holder.over)
         throw new SinkError('MAILDRAIN_DRAINER_BUSY', 'another drainer holds the model')
       this.#holder = life
+      this.#putNow = new Set()
     }
-    if (this.mistakes.cutsTail === true) this.#frames.pop()
+    if (this.mistakes.cutsTail === true) {
+      this.#frames.pop()
+      this.sync()
+    }
     const claim = { epoch: this.epoch + 1, number: 0, records: [], entries: [] }
     this.commit({ ...claim, tombstones: [], host: null })
-    return this.#frames
+    return [...this.#frames]
   }
 
   get epoch(): number {
@@ -139,16 +151,32 @@ export class ModelWorld implements World {
 
   commit(frame: Frame): void {
     this.#log.append(frame)
-    if (this.mistakes.unsynced !== true) this.#log.sync()
     this.#frames.push(frame)
+    this.#written += frame.records.length
   }
 
   put(records: readonly Stored[]): void {
     for (const record of records) {
-      if (this.kind === 'idempotent' && this.#remoteKeys.has(record.key)) continue
-      this.#remoteKeys.add(record.key)
-      this.#remote.push(record)
+      if (!this.#putNow.has(record.key)) this.#written += 1
+      this.#putNow.add(record.key)
+      if (this.kind === 'idempotent' && this.#recordKeys.has(record.key)) continue
+      this.#recordKeys.add(record.key)
+      this.#records.push(record)
+      this.#data.append(record)
     }
+  }
+
+  /** All that was committed so far. */
+  sync(): void {
+    if (this.mistakes.unsynced === true) return
+    this.#log.sync()
+    this.#syncedFrames = this.#frames.length
+  }
+
+  syncData(): void {
+    if (this.mistakes.dataUnsynced === true) return
+    this.#data.sync()
+    this.#syncedRecords = this.#records.length
   }
 }
 
@@ -158,6 +186,15 @@ const storedOf = (batch: Batch): Stored[] =>
       ...{ key, sha256: value.sha256 },
       actual: createHash('sha256').update(value.raw).digest('hex'),
     })),
+  )
+
+const rejectedOf = ({ messages }: Batch): Map<number, SinkError> =>
+  new Map(
+    messages.flatMap(({ records: [record] }, index) =>
+      record !== undefined && isRejected(indexOf(record.value))
+        ? [[index, new SinkError('MAILDRAIN_SINK_RECORD_REJECTED', 'the model does not take it')]]
+        : [],
+    ),
   )
 
 class ModelSink implements Sink {
@@ -181,26 +218,42 @@ class ModelSink implements Sink {
   }
 
   async open(): Promise<void> {
-    const frames = await this.#ask(() => this.#world.claim(this.#life))
+    const frames = await this.#askDurably(() => this.#world.claim(this.#life))
     for (const frame of frames) this.#apply(frame)
     this.#epoch = frames.at(-1)?.epoch ?? 0
   }
 
   async write(batch: Batch): Promise<void> {
+    const failures = this.#world.rejects ? rejectedOf(batch) : new Map<number, SinkError>()
+    const messages = batch.messages.filter((_, index) => !failures.has(index))
+    await this.#writeAll({ ...batch, messages })
+    if (failures.size > 0) throw new BatchError(failures)
+  }
+
+  async #writeAll(batch: Batch): Promise<void> {
     const { kind, mistakes } = this.#world
     const records = storedOf(batch)
     if (kind === 'transactional') {
       if (mistakes.splitBatch === true && records.length > 0) {
         const half = { ...this.#frame(batch, []), number: this.#number }
-        await this.#ask(() => this.#world.commit(half))
+        await this.#askDurably(() => this.#world.commit(half))
       }
       await this.#transact(batch, records)
       return
     }
     if (mistakes.ledgerFirst === true) await this.#writeLedger(batch)
-    for (let i = 0; i < records.length; i += 2)
-      await this.#ask(() => this.#world.put(records.slice(i, i + 2)))
+    const attempt = this.#world.attempt()
+    for (let i = 0; i < records.length; i += 2) {
+      const some = records.slice(i, i + 2)
+      const put = (): void => {
+        attempt.records += some.length
+        this.#world.put(some)
+      }
+      const last = i + 2 >= records.length
+      await this.#ask(put, last ? () => this.#world.syncData() : undefined)
+    }
     if (mistakes.ledgerFirst !== true) await this.#writeLedger(batch)
+    attempt.records = 0
   }
 
   async confirmOwner(): Promise<void> {
@@ -217,7 +270,7 @@ class ModelSink implements Sink {
     await this.#ask(() => this.#world.assertOwned(this.#epoch))
     const frame = this.#frame(batch, records)
     try {
-      await this.#ask(() => {
+      await this.#askDurably(() => {
         this.#world.assertOwned(this.#epoch)
         this.#world.commit(frame)
       })
@@ -235,7 +288,7 @@ class ModelSink implements Sink {
   async #settled(): Promise<boolean> {
     const frame = this.#doubtful
     if (frame === undefined) return false
-    const last = await this.#ask(() => this.#world.lastBatch(this.#epoch))
+    const last = await this.#askDurably(() => this.#world.lastBatch(this.#epoch))
     this.#doubtful = undefined
     if (last !== frame.number) return false
     this.#committed(frame)
@@ -244,7 +297,7 @@ class ModelSink implements Sink {
 
   async #writeLedger(batch: Batch): Promise<void> {
     const frame = this.#frame(batch, [])
-    await this.#ask(() => this.#world.commit(frame))
+    await this.#askDurably(() => this.#world.commit(frame))
     this.#committed(frame)
   }
 
@@ -267,8 +320,13 @@ class ModelSink implements Sink {
     this.ledger.host = host ?? this.ledger.host
   }
 
-  #ask<T>(apply: () => T): Promise<T> {
-    return call(this.#world.calls, this.#life, apply, unreachable)
+  /** Answered when it is on the disk, and all before it. */
+  #askDurably<T>(apply: () => T): Promise<T> {
+    return this.#ask(apply, () => this.#world.sync())
+  }
+
+  #ask<T>(apply: () => T, sync?: () => void): Promise<T> {
+    return call(this.#world.calls, this.#life, apply, unreachable, sync)
   }
 }
 

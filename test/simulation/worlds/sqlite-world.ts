@@ -14,7 +14,7 @@ const busy = (): SinkError => new SinkError('MAILDRAIN_SINK_UNREACHABLE', 'no an
 
 export class SqliteWorld implements World {
   readonly name = 'sqlite'
-  readonly mayDouble = false
+  readonly mayDouble = 0
   readonly #path: string
   readonly #calls: Calls
   #reader: SqliteDatabase | undefined
@@ -44,16 +44,8 @@ export class SqliteWorld implements World {
     }
   }
 
-  powerCut(): void {
-    // The disk under a real file cannot be cut from here.
-  }
-
-  leaderLoss(): void {
-    // There is none.
-  }
-
-  replace(): boolean {
-    return false
+  get written(): number {
+    return this.stored().length
   }
 
   close(): void {

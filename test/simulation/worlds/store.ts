@@ -12,11 +12,15 @@ export interface World {
   readonly name: string
   /** Records that are durable now, doubles included. */
   stored(): readonly Stored[]
-  /** May a message be there more than once, and how often for each crash or error? Null: never. */
-  readonly mayDouble: boolean
-  powerCut(): void
-  leaderLoss(): void
-  /** @returns false where that cannot be */
-  replace(): boolean
+  /** Messages that runs have had written, each counted once a run, whether or not it was there before. */
+  readonly written: number
+  /** Records that came with writes which were not answered: so many may be there twice where nothing tells them apart. */
+  readonly mayDouble: number
+  /** Absent where it leaves what a crash leaves. */
+  powerCut?(): void
+  /** Absent where there is none. */
+  leaderLoss?(): void
+  /** Absent where that cannot be. @returns false when there is nothing yet */
+  replace?(): boolean
   close(): void
 }

@@ -37,8 +37,8 @@ export function openWorld(setting: Setting, calls: Calls): Destination {
   }
 }
 
-function worldOf({ destination, mistakes }: Setting, calls: Calls, directory: string) {
+function worldOf({ destination, mistakes, rejects }: Setting, calls: Calls, directory: string) {
   if (destination === 'kafka') return new KafkaWorld(calls, mistakes)
   if (destination === 'sqlite') return new SqliteWorld(directory, calls)
-  return new ModelWorld(destination, calls, mistakes)
+  return new ModelWorld(destination, calls, mistakes, rejects)
 }

@@ -172,4 +172,48 @@ describe('a mailbox that keeps its mail', () => {
     }
     expect([await tries(0), await tries(1), await tries(25)]).toEqual([3, 0, 1])
   })
+
+  it('what an earlier run could not read is tried again beside new mail, and counted', async () => {
+    const server = await serve(5, {
+      behaviour: { shortMessages: (index) => (index === 1 ? 40 : undefined) },
+    })
+    const sink = new MemorySink()
+    expect(await keep(server, sink)).toMatchObject({ delivered: 4, kept: 1 })
+    server.add(smallMessage(5))
+    expect(await keep(server, sink)).toMatchObject({ seen: 6, delivered: 1, kept: 1 })
+    server.setBehaviour({ shortMessages: undefined })
+    server.add(smallMessage(6))
+    expect(await keep(server, sink)).toMatchObject({ seen: 7, delivered: 2, kept: 0 })
+    expect(delivered(sink).sort()).toEqual(texts(7))
+  })
+
+  /** Refuses the first message when it first comes. */
+  const onceRefusing = () => {
+    let refused = false
+    return (record: { uidl: string }) => {
+      if (refused || record.uidl !== 'uid-0') return record
+      refused = true
+      throw new Error('not now')
+    }
+  }
+
+  it('what lies behind a session that was full is counted as well', async () => {
+    const server = await serve(5)
+    const sink = new MemorySink()
+    const through = [onceRefusing()]
+    expect(await keep(server, sink, { through })).toMatchObject({ delivered: 4, kept: 1 })
+    expect(await keep(server, sink, { through, source: { sessionMessages: 1 } })).toMatchObject({
+      ...{ seen: 5, delivered: 1, alreadyDelivered: 4 },
+    })
+  })
+
+  it('what was kept when the clock was ahead is tried again', async () => {
+    const server = await serve(5)
+    const sink = new MemorySink()
+    const through = [onceRefusing()]
+    expect(await keep(server, sink, { through })).toMatchObject({ kept: 1 })
+    for (const [key, entry] of sink.ledger.entries)
+      if (entry.state === 'kept') sink.ledger.entries.set(key, { ...entry, at: Date.now() + 1e10 })
+    expect(await keep(server, sink, { through })).toMatchObject({ seen: 5, delivered: 1, kept: 0 })
+  })
 })

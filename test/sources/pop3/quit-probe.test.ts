@@ -106,4 +106,11 @@ describe('G2: what QUIT removes on an unknown host', () => {
     expect(await drainInto(server, sink)).toMatchObject({ sessions: 3, verifiedGone: 8 })
     expect(quitOf(sink)).toBe('unknown')
   })
+
+  it('a message that it removes counts once, though an earlier session has asked for it', async () => {
+    const behaviour = { quitRemovesRead: true, dropAtQuit: (session: number) => session === 1 }
+    const server = await serve(5, { behaviour })
+    const receipt = await drainInto(server, new MemorySink())
+    expect(receipt).toMatchObject({ seen: 5, deleted: 5, verifiedGone: 5 })
+  })
 })
