@@ -178,7 +178,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'Kafka: a ledger that speaks of another topic is believed',
     breaks: 'L',
-    choice: { destination: 'kafka', kinds: ['replaced', 'error-before'] },
+    choice: { destination: 'kafka', deletion: 'delete', kinds: ['replaced', 'error-before'] },
     change: [kafka('proof.ts'), 'return { offsets, lost }', 'return { offsets, lost: new Map() }'],
   },
   {
