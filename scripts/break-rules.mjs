@@ -822,8 +822,8 @@ const breakages = [
   [
     'G5',
     'Kafka: what was forgotten counts twice when it is known again',
-    kafka('reconcile.ts'),
-    '!this.#known.has((readPlace(place) ?? NOWHERE).partition)',
+    kafka('recovery.ts'),
+    '!ends.has((readPlace(place) ?? NOWHERE).partition)',
     'place === null',
     [forgotten],
   ],
@@ -858,6 +858,14 @@ const breakages = [
     "return (await file.readFile()).equals(raw) ? 'same' : 'other'",
     "return 'same'",
     [restore],
+  ],
+  [
+    'G9',
+    'replies are taken to come in order, although none came beside another one',
+    source('echo.ts'),
+    'settled.filter(({ ticket }) => this.#company.has(ticket)).length',
+    'settled.length',
+    ['test/sources/pop3/echo.test.ts'],
   ],
   [
     'G9',

@@ -97,20 +97,24 @@ export function settingOf(seed: number, choice: Choice = {}): Setting {
   const few = random.chance(80) ? 2 + random.below(4) : 5 + random.below(8)
   const headers = comparesHeaders(seed, choice, server)
   const deletion = deletionOf(random, choice, server)
-  const filter = filters(random, choice, server)
-  const rejects = rejectsSome(seed, choice, { server, destination })
+  const traits = traitsOf(server)
+  const mayStay = isRoomFor(traits, headers)
+  const filter = filters(random, choice, server) && mayStay
+  const rejects = rejectsSome(seed, choice, { server, destination }) && mayStay
   return {
-    // Headers alone are believed behind 32 messages that were compared both ways.
-    ...{ seed, destination, messages: headers ? 36 + few : few },
-    ...traitsOf(server),
+    ...{ seed, destination, ...traits, messages: few + manyMore(headers) },
     ...{ deletion, filter, rejects, headers, throws: choice.throws ?? random.chance(10) },
     calmLives: 3,
-    source: { sessionMessages, retryPatienceMs: 120_000, compare: headers ? 'headers' : 'full' },
+    source: { sessionMessages, retryPatienceMs: 120_000, compare: compareBy(headers) },
     tuning: { batchMaxMessages: 1 + random.below(5), lingerMs: random.chance(50) ? 200 : 1 },
     mistakes: choice.mistakes ?? {},
     kinds: choice.kinds ?? kindsOf(server, destination, filter || rejects),
   }
 }
+
+/** Headers alone are believed behind 32 messages that were compared both ways. */
+const manyMore = (headers: boolean): number => (headers ? 36 : 0)
+const compareBy = (headers: boolean) => (headers ? 'headers' : 'full')
 
 const traitsOf = ({ name, behaviour, expect }: Deviation) => ({
   ...{ server: name, behaviour: behaviour() },
@@ -118,6 +122,10 @@ const traitsOf = ({ name, behaviour, expect }: Deviation) => ({
   deletesUnasked: /^(applyDeletes|quitRemovesRead|quitHidesRead)/.test(name),
   showsAll: !/^(shows|cappedView|newestView|uidlOf)/.test(name),
 })
+
+/** Where a part of a large mailbox is shown, what stays would fill it, and the rest would never be seen. */
+const isRoomFor = ({ showsAll }: Pick<Setting, 'showsAll'>, large: boolean): boolean =>
+  showsAll || !large
 
 /** Of a seed of its own, as what was added later is: nothing else that a seed decides hangs on it. */
 const comparesHeaders = (seed: number, { compare }: Choice, { expect }: Deviation): boolean =>

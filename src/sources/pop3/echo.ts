@@ -17,7 +17,10 @@ const EVERY = 16
 export interface EchoOptions<Item extends Numbered> {
   /** Is the server still speaking of this message? Undefined when it refuses to say; rejects when the session is over. */
   readonly ask: (item: Item) => Promise<boolean | undefined>
-  /** Messages bound on this host so far, over all sessions; counted on here. */
+  /**
+   * Messages bound on this host so far, over all sessions; counted on here, as far as they were in flight with others: one
+   * that came alone shows nothing of the order in which several are answered.
+   */
   readonly host: { bound: number; doubtful: boolean }
   readonly fail: (error: unknown) => void
   /** Replies came apart at this message, or not long before it. */
@@ -27,6 +30,31 @@ export interface EchoOptions<Item extends Numbered> {
 interface Issued<Item extends Numbered> {
   readonly item: Item
   readonly handled: Promise<void>
+}
+
+/** Tickets of messages that were under way while others were, too. */
+class InCompany {
+  readonly #tickets = new Set<number>()
+  readonly #underWay = new Set<number>()
+  /** Of this session, so far. */
+  count = 0
+
+  issued(ticket: number, handled: Promise<void>): void {
+    const isOver = () => void this.#underWay.delete(ticket)
+    this.#underWay.add(ticket)
+    handled.then(isOver, isOver)
+    if (this.#underWay.size > 1) for (const each of this.#underWay) this.#join(each)
+  }
+
+  #join(ticket: number): void {
+    if (this.#tickets.has(ticket)) return
+    this.#tickets.add(ticket)
+    this.count += 1
+  }
+
+  has(ticket: number): boolean {
+    return this.#tickets.has(ticket)
+  }
 }
 
 interface Held<Item extends Numbered> {
@@ -46,6 +74,7 @@ export class Echo<Item extends Numbered> {
   #unasked = 0
   #last: Issued<Item> | undefined
   #discarded = false
+  readonly #company = new InCompany()
   #matched = 0
   #refused = 0
   #settling: Promise<unknown> = Promise.resolve()
@@ -68,9 +97,10 @@ export class Echo<Item extends Numbered> {
   issued(item: Item, handled: Promise<void>): number {
     const { host } = this.#options
     this.#issued += 1
+    const early = this.#before + this.#company.count < BOUND_ONE_BY_ONE
+    this.#company.issued(this.#issued, handled)
     this.#last = { item, handled }
     this.#unasked += 1
-    const early = this.#before + this.#issued <= BOUND_ONE_BY_ONE
     if (this.#unasked >= EVERY || early || host.doubtful) this.#ask(this.#last)
     return this.#issued
   }
@@ -123,7 +153,8 @@ export class Echo<Item extends Numbered> {
     if (answer === false) throw outOfStep(item)
     const settled = this.#upTo(upTo)
     this.#held = this.#held.filter(({ ticket }) => ticket > upTo)
-    if (answer === true) this.#options.host.bound += settled.length
+    if (answer === true)
+      this.#options.host.bound += settled.filter(({ ticket }) => this.#company.has(ticket)).length
     if (answer === true) this.#matched += settled.length
     else this.#refused += settled.length
     for (const { release, discard } of settled) (answer === true ? release : discard)()

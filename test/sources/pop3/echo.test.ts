@@ -57,6 +57,20 @@ describe('G9: an echo', () => {
     expect(later.echo.held).toBe(8)
   })
 
+  it('binds one by one until 32 messages were under way with others: one that is alone shows nothing of their order', async () => {
+    const alone = issue(1, () => true, 0)
+    await settled()
+    expect(alone.host.bound).toBe(0)
+    for (let n = 2; n <= 40; n += 1) {
+      alone.echo.issued(item(n), Promise.resolve())
+      await settled()
+    }
+    expect(alone.asked).toEqual(numbers(40))
+    const together = issue(3, () => true, 0)
+    await settled()
+    expect(together.host.bound).toBe(3)
+  })
+
   it('is asked when nothing more is issued', async () => {
     const { echo, asked, released } = issue(5, () => true)
     await settled()
