@@ -6,7 +6,7 @@
 import type { Clock } from '../../clock.ts'
 import { withDeadline } from '../../deadline.ts'
 import { SinkError } from '../../errors.ts'
-import type { KafkaClient } from './client.ts'
+import type { KafkaClient, PartitionOffsets } from './client.ts'
 import { isOutOfRange, kafkaFailure } from './kafka-error.ts'
 import type { LedgerOwner, Witness } from './ledger-owner.ts'
 import { beyondEnd, endsBefore, isAnother, isThere, notTheTopic } from './proof.ts'
@@ -48,16 +48,31 @@ async function look(options: HoldsOptions): Promise<void> {
   const { client, topic, owner } = options
   const { witnesses, ends } = owner
   const [found, missed] = await Promise.all([client.offsets(topic), missing(options, witnesses)])
-  // Retention may have removed it between the two.
-  const now = missed.length > 0 ? await client.offsets(topic) : found
-  const offsets = new Map(now.map((each) => [each.partition, each]))
-  for (const [partition, witness] of missed)
-    if (witness.offset >= (offsets.get(partition)?.low ?? 0n))
-      throw notTheTopic(topic, partition, isAnother(witness))
+  const offsets = missed.length === 0 ? byPartition(found) : await assertMissed(options, missed)
   const further = [...ends].filter(([at, end]) => end - 1n > (witnesses.get(at)?.offset ?? -1n))
   const written = new Map(further.map(([partition, end]) => [partition, end - 1n]))
   for (const [partition, offset] of await beyondEnd(options, written, offsets))
     throw notTheTopic(topic, partition, endsBefore(offset))
+}
+
+const byPartition = (offsets: readonly PartitionOffsets[]): ReadonlyMap<number, PartitionOffsets> =>
+  new Map(offsets.map((each) => [each.partition, each]))
+
+/**
+ * Retention may have removed it meanwhile; and a new leader shows what was committed only when its followers have caught up:
+ * until then it refuses to say how far its partition goes (KIP-207), so whoever has been told looks once more.
+ * @returns the offsets of now
+ */
+async function assertMissed(
+  options: HoldsOptions,
+  missed: readonly (readonly [number, Witness])[],
+): Promise<ReadonlyMap<number, PartitionOffsets>> {
+  const { client, topic } = options
+  const offsets = byPartition(await client.offsets(topic))
+  for (const [partition, witness] of await missing(options, new Map(missed)))
+    if (witness.offset >= (offsets.get(partition)?.low ?? 0n))
+      throw notTheTopic(topic, partition, isAnother(witness))
+  return offsets
 }
 
 /**

@@ -101,6 +101,19 @@ describe('G5: a data topic that is not any more what it was when the run began',
     await expect(sink.confirmOwner()).resolves.toBeUndefined()
   })
 
+  it('nor what a new leader does not show yet, as its followers have still to catch up', async () => {
+    const { broker } = await filled(8)
+    const sink = await openSink(broker)
+    const read = broker.read.bind(broker)
+    let hidden = 4
+    broker.read = (options) => {
+      hidden -= 1
+      return hidden >= 0 ? Promise.resolve(options.from) : read(options)
+    }
+    await expect(sink.confirmOwner()).resolves.toBeUndefined()
+    expect(hidden).toBeLessThan(0)
+  })
+
   it('nor what retention has removed', async () => {
     const { broker } = await filled(8)
     const sink = await openSink(broker)
