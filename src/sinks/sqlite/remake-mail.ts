@@ -22,11 +22,8 @@ export function isKeyIndexWhole(database: SqliteDatabase): boolean {
   )
 }
 
-/**
- * Inside a transaction. Needs as much room again as the mail takes; the old pages stay as they are, unused until VACUUM.
- * @returns how many rows were left out
- */
-export function remakeMail(database: SqliteDatabase): number {
+/** Inside a transaction. Needs as much room again as the mail takes; the old pages stay as they are, unused until VACUUM. */
+export function remakeMail(database: SqliteDatabase): void {
   // Another handle looks first: once a page could not be read, nothing more can be written in its transaction.
   const source = SqliteDatabase.openReader(database.path, { busyTimeoutMs: 0 })
   try {
@@ -38,13 +35,9 @@ export function remakeMail(database: SqliteDatabase): number {
     const copy = database.prepare(
       'INSERT OR IGNORE INTO messages SELECT * FROM messages_torn WHERE rowid = ?',
     )
-    let left = 0
-    for (const { rowid, row } of walkRows(source, { table: 'messages', columns: TO_ITS_END })) {
-      if (row === null) left += 1
-      else copy.run([rowid])
-    }
+    for (const { rowid, row } of walkRows(source, { table: 'messages', columns: TO_ITS_END }))
+      if (row !== null) copy.run([rowid])
     strike(database, 'tbl_name', ['messages_torn'])
-    return left
   } finally {
     source.close()
   }

@@ -52,8 +52,9 @@ class InCompany {
     this.count += 1
   }
 
-  has(ticket: number): boolean {
-    return this.#tickets.has(ticket)
+  /** Was it in company? Forgotten with the answer: a session may bind 100,000 messages. */
+  take(ticket: number): boolean {
+    return this.#tickets.delete(ticket)
   }
 }
 
@@ -153,10 +154,11 @@ export class Echo<Item extends Numbered> {
     if (answer === false) throw outOfStep(item)
     const settled = this.#upTo(upTo)
     this.#held = this.#held.filter(({ ticket }) => ticket > upTo)
-    if (answer === true)
-      this.#options.host.bound += settled.filter(({ ticket }) => this.#company.has(ticket)).length
-    if (answer === true) this.#matched += settled.length
-    else this.#refused += settled.length
+    const inCompany = settled.filter(({ ticket }) => this.#company.take(ticket)).length
+    if (answer === true) {
+      this.#options.host.bound += inCompany
+      this.#matched += settled.length
+    } else this.#refused += settled.length
     for (const { release, discard } of settled) (answer === true ? release : discard)()
   }
 

@@ -27,6 +27,17 @@ async function open(path: string, context: Partial<SinkContext> = {}): Promise<S
   return sink
 }
 
+/** Three messages that were written, one of which is not what it was. */
+async function flipped(): Promise<{ path: string; all: RawMessage[] }> {
+  const path = newFile()
+  const all = [1, 2, 3].map((n) => rawMessage(`uid-${n}`, `${n}`))
+  const sink = await open(path)
+  await write(sink, all)
+  await sink.close()
+  run(path, FLIP)
+  return { path, all }
+}
+
 const write = (sink: Sink, all: readonly RawMessage[]) =>
   sink.write({ messages: all.map((each) => batchMessage(each)), tombstones: [] }, { signal })
 
@@ -96,12 +107,7 @@ describe('a row whose bytes are not what was written', () => {
   })
 
   it('G13: what is written again takes the place of what is damaged, and only of that', async () => {
-    const path = newFile()
-    const all = [1, 2, 3].map((n) => rawMessage(`uid-${n}`, `${n}`))
-    const sink = await open(path)
-    await write(sink, all)
-    await sink.close()
-    run(path, FLIP)
+    const { path, all } = await flipped()
     const before = query(path, 'SELECT rowid FROM messages ORDER BY rowid')
     const again = await open(path)
     await write(again, all)
@@ -111,12 +117,7 @@ describe('a row whose bytes are not what was written', () => {
   })
 
   it('an entry whose row is whole again is held again', async () => {
-    const path = newFile()
-    const all = [1, 2, 3].map((n) => rawMessage(`uid-${n}`, `${n}`))
-    const sink = await open(path)
-    await write(sink, all)
-    await sink.close()
-    run(path, FLIP)
+    const { path, all } = await flipped()
     const rebuilt = await open(path, REBUILD)
     expect(heldOf(rebuilt, all)).toHaveLength(2)
     await rebuilt.close()
