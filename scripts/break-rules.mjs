@@ -854,7 +854,7 @@ const breakages = [
   [
     'G12',
     'restored mail is believed to be there by its name',
-    'src/restore/private-file.ts',
+    'src/private-file.ts',
     "return (await file.readFile()).equals(raw) ? 'same' : 'other'",
     "return 'same'",
     [restore],

@@ -9,7 +9,7 @@ import { basename, dirname, join } from 'node:path'
 import { z } from 'zod'
 import { ConfigError, describeError } from '../errors.ts'
 import { sqliteFailure } from '../ledger/sqlite-error.ts'
-import { moveInto, syncDirectory } from '../restore/private-file.ts'
+import { moveInto, syncDirectory } from '../private-file.ts'
 
 /** Raised when an older maildrain would misread a manifest. */
 const FORMAT = 1

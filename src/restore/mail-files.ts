@@ -3,7 +3,7 @@ import { mkdir, opendir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { SqliteDatabase } from '../ledger/sqlite-database.ts'
 import type { MailWriter, Written } from './mail-writer.ts'
-import { failing, lookFor, placeWhole, removePartials, syncDirectory } from './private-file.ts'
+import { failing, lookFor, placeWhole, removePartials, syncDirectory } from '../private-file.ts'
 
 /** Enough for the disk to sync several files at once. */
 const PARALLEL = 8

@@ -12,7 +12,7 @@ import {
   partialName,
   removePartials,
   syncDirectory,
-} from './private-file.ts'
+} from '../private-file.ts'
 
 /** Octets that are written at once. */
 const CHUNK_BYTES = 1024 * 1024

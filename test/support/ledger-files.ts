@@ -2,9 +2,11 @@
 import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import { SqliteDatabase } from '../../src/ledger/sqlite-database.ts'
 import type { RawMessage } from '../../src/message.ts'
+import type { Sink, SinkContext } from '../../src/sinks/sink.ts'
 import { sqlite } from '../../src/sinks/sqlite/index.ts'
 import { entryFor, rawMessage } from './messages.ts'
 import { batchMessage, sinkContext } from './sinks.ts'
@@ -13,6 +15,26 @@ const signal = new AbortController().signal
 
 export const newFile = (): string =>
   join(mkdtempSync(join(tmpdir(), 'maildrain-ledger-')), 'mail.db')
+
+/** An open sink that waits for nobody, closed with the test at the latest. */
+export async function openFile(path: string, context: Partial<SinkContext> = {}): Promise<Sink> {
+  const sink = sqlite({ path, openPatienceMs: 0, busyTimeoutMs: 50 })
+  onTestFinished(() => sink.close())
+  try {
+    await sink.open(sinkContext(context))
+  } catch (error) {
+    await sink.close()
+    throw error
+  }
+  return sink
+}
+
+/** Of these messages, those of which the destination has what the ledger says. */
+export const heldIn = ({ ledger }: Sink, messages: readonly RawMessage[]): RawMessage[] =>
+  messages.filter(({ key }) => {
+    const entry = ledger!.get(key)
+    return entry !== undefined && ledger!.holds(entry)
+  })
 
 /** All that a ledger answers about these messages. */
 export const answersOf = (ledger: Ledger, messages: readonly RawMessage[]) => ({
@@ -41,6 +63,14 @@ export async function fillFile(path: string, count: number): Promise<readonly Ra
   await sink.close()
   settle(path)
   return messages
+}
+
+/** SQL by somebody else, on a file that no sink has open. */
+export function runIn(path: string, sql: string): void {
+  const database = SqliteDatabase.openDurable(path, { busyTimeoutMs: 0 })
+  database.exec(sql)
+  database.close()
+  settle(path)
 }
 
 /** What is in the log goes into the file. */

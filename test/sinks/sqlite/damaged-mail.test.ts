@@ -1,58 +1,33 @@
 /** Mail that is not what was written: the ledger beside it must not vouch for it. */
 import { writeFileSync } from 'node:fs'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { audit } from '../../../src/audit/audit.ts'
 import { SqliteDatabase } from '../../../src/ledger/sqlite-database.ts'
 import type { RawMessage } from '../../../src/message.ts'
 import { sqlite } from '../../../src/sinks/sqlite/index.ts'
-import type { Sink, SinkContext } from '../../../src/sinks/sink.ts'
+import type { Sink } from '../../../src/sinks/sink.ts'
 import { verifyRecord } from '../../../src/sinks/verify-record.ts'
 import { drainInto, serve, texts } from '../../support/drains.ts'
-import { bytesOf, newFile, settle } from '../../support/ledger-files.ts'
+import { bytesOf, newFile, settle, heldIn, openFile, runIn } from '../../support/ledger-files.ts'
 import { MAILBOX, rawMessage } from '../../support/messages.ts'
 import { batchMessage, sinkContext } from '../../support/sinks.ts'
 
 const signal = new AbortController().signal
 const REBUILD = { rebuildLedger: true }
 
-const opened: Sink[] = []
-afterEach(async () => {
-  for (const sink of opened.splice(0)) await sink.close()
-})
-
-async function open(path: string, context: Partial<SinkContext> = {}): Promise<Sink> {
-  const sink = sqlite({ path, openPatienceMs: 0, busyTimeoutMs: 50 })
-  opened.push(sink)
-  await sink.open(sinkContext(context))
-  return sink
-}
-
 /** Three messages that were written, one of which is not what it was. */
 async function flipped(): Promise<{ path: string; all: RawMessage[] }> {
   const path = newFile()
   const all = [1, 2, 3].map((n) => rawMessage(`uid-${n}`, `${n}`))
-  const sink = await open(path)
+  const sink = await openFile(path)
   await write(sink, all)
   await sink.close()
-  run(path, FLIP)
+  runIn(path, FLIP)
   return { path, all }
 }
 
 const write = (sink: Sink, all: readonly RawMessage[]) =>
   sink.write({ messages: all.map((each) => batchMessage(each)), tombstones: [] }, { signal })
-
-const heldOf = ({ ledger }: Sink, all: readonly RawMessage[]): RawMessage[] =>
-  all.filter(({ key }) => {
-    const entry = ledger!.get(key)
-    return entry !== undefined && ledger!.holds(entry)
-  })
-
-function run(path: string, sql: string): void {
-  const database = SqliteDatabase.openDurable(path, { busyTimeoutMs: 0 })
-  database.exec(sql)
-  database.close()
-  settle(path)
-}
 
 function query(path: string, sql: string): unknown[][] {
   const database = SqliteDatabase.openReader(path, { busyTimeoutMs: 0 })
@@ -78,7 +53,7 @@ describe('a row whose bytes are not what was written', () => {
       const path = newFile()
       const server = await serve(5)
       await drainInto(server, sqlite({ path }), { deletion: 'keep' })
-      run(path, sql)
+      runIn(path, sql)
       const receipt = await drainInto(server, sqlite({ path }), REBUILD)
       expect(receipt).toMatchObject({ delivered: 1, alreadyDelivered: 4, deleted: 5 })
       expect(rawsOf(path).sort()).toEqual(texts(5).sort())
@@ -95,21 +70,21 @@ describe('a row whose bytes are not what was written', () => {
       const [first] = records
       return { entry, records: [first!, { ...first!, key: `${message.key}.1` }] }
     })
-    const sink = await open(path)
+    const sink = await openFile(path)
     await sink.write({ messages, tombstones: [] }, { signal })
     await sink.close()
-    run(path, `UPDATE messages SET raw = x'00' WHERE key = '${all[0]!.key}.1'`)
-    const again = await open(path, REBUILD)
-    expect(heldOf(again, all)).toEqual([all[1]])
+    runIn(path, `UPDATE messages SET raw = x'00' WHERE key = '${all[0]!.key}.1'`)
+    const again = await openFile(path, REBUILD)
+    expect(heldIn(again, all)).toEqual([all[1]])
     await again.write({ messages, tombstones: [] }, { signal })
-    expect(heldOf(again, all)).toEqual(all)
+    expect(heldIn(again, all)).toEqual(all)
     expect(new Set(rawsOf(path))).toEqual(new Set(all.map(({ raw }) => raw.toString('latin1'))))
   })
 
   it('G13: what is written again takes the place of what is damaged, and only of that', async () => {
     const { path, all } = await flipped()
     const before = query(path, 'SELECT rowid FROM messages ORDER BY rowid')
-    const again = await open(path)
+    const again = await openFile(path)
     await write(again, all)
     expect(rawsOf(path).sort()).toEqual(all.map(({ raw }) => raw.toString('latin1')).sort())
     const after = query(path, 'SELECT rowid FROM messages ORDER BY rowid')
@@ -118,13 +93,13 @@ describe('a row whose bytes are not what was written', () => {
 
   it('an entry whose row is whole again is held again', async () => {
     const { path, all } = await flipped()
-    const rebuilt = await open(path, REBUILD)
-    expect(heldOf(rebuilt, all)).toHaveLength(2)
+    const rebuilt = await openFile(path, REBUILD)
+    expect(heldIn(rebuilt, all)).toHaveLength(2)
     await rebuilt.close()
     const sound = all[1]!.raw.toString('hex')
-    run(path, `UPDATE messages SET raw = x'${sound}' WHERE uidl = 'uid-2'`)
-    const again = await open(path, REBUILD)
-    expect(heldOf(again, all)).toEqual(all)
+    runIn(path, `UPDATE messages SET raw = x'${sound}' WHERE uidl = 'uid-2'`)
+    const again = await openFile(path, REBUILD)
+    expect(heldIn(again, all)).toEqual(all)
     expect(again.ledger).toMatchObject({ size: 3 })
   })
 })
@@ -137,7 +112,7 @@ describe('pages among the mail that cannot be read', () => {
   /** Files with one page overwritten each: of the middle of a message, and one from which rows begin. */
   async function tornFiles(): Promise<string[]> {
     const path = newFile()
-    const sink = await open(path)
+    const sink = await openFile(path)
     await write(sink, large)
     await sink.close()
     settle(path)
@@ -172,13 +147,13 @@ describe('pages among the mail that cannot be read', () => {
     ['lost', 'DELETE FROM ledger'],
   ])('with a ledger that is %s: rebuilt, what is torn can be delivered again', async (_, sql) => {
     for (const path of await tornFiles()) {
-      run(path, sql)
-      const sink = await open(path, REBUILD)
-      const held = heldOf(sink, large)
+      runIn(path, sql)
+      const sink = await openFile(path, REBUILD)
+      const held = heldIn(sink, large)
       expect(held.length).toBeGreaterThan(18)
       expect(held.length).toBeLessThan(30)
       await write(sink, large)
-      expect(heldOf(sink, large)).toEqual(large)
+      expect(heldIn(sink, large)).toEqual(large)
       await sink.close()
       expect(rawsOf(path).sort()).toEqual(large.map(({ raw }) => raw.toString('latin1')).sort())
       expect(query(path, "SELECT name FROM sqlite_master WHERE name LIKE 'messages%'")).toEqual([
@@ -186,8 +161,8 @@ describe('pages among the mail that cannot be read', () => {
         ['messages_sent_at'],
       ])
       expect(query(path, "PRAGMA integrity_check('messages')")).toEqual([['ok']])
-      const again = await open(path)
-      expect(heldOf(again, large)).toEqual(large)
+      const again = await openFile(path)
+      expect(heldIn(again, large)).toEqual(large)
       await again.close()
     }
   })
@@ -199,16 +174,15 @@ describe('the table of mail itself', () => {
     async (way) => {
       const path = newFile()
       const all = [1, 2, 3].map((n) => rawMessage(`uid-${n}`, `${n}`))
-      const sink = await open(path)
+      const sink = await openFile(path)
       await write(sink, all)
       await sink.close()
-      run(path, 'DROP TABLE messages')
-      await expect(open(path)).rejects.toMatchObject({ code: 'MAILDRAIN_LEDGER_LOST' })
-      await opened.pop()?.close()
-      const again = await open(path, way)
-      expect(heldOf(again, all)).toEqual([])
+      runIn(path, 'DROP TABLE messages')
+      await expect(openFile(path)).rejects.toMatchObject({ code: 'MAILDRAIN_LEDGER_LOST' })
+      const again = await openFile(path, way)
+      expect(heldIn(again, all)).toEqual([])
       await write(again, all)
-      expect(heldOf(again, all)).toEqual(all)
+      expect(heldIn(again, all)).toEqual(all)
       expect(rawsOf(path)).toHaveLength(3)
     },
   )
@@ -216,10 +190,10 @@ describe('the table of mail itself', () => {
   it('whose index of keys leads nowhere is made anew by --rebuild-ledger', async () => {
     const path = newFile()
     const all = Array.from({ length: 20 }, (_, n) => rawMessage(`uid-${n}`, `${n}`))
-    const sink = await open(path)
+    const sink = await openFile(path)
     await write(sink, all)
     await sink.close()
-    run(path, 'CREATE VIEW mine AS SELECT uidl FROM messages')
+    runIn(path, 'CREATE VIEW mine AS SELECT uidl FROM messages')
     const [root] = query(
       path,
       "SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_messages_1'",
@@ -228,8 +202,8 @@ describe('the table of mail itself', () => {
     bytes.fill(0xa5, (root - 1) * 4096, root * 4096)
     const torn = newFile()
     writeFileSync(torn, bytes)
-    const again = await open(torn, REBUILD)
-    expect(heldOf(again, all)).toEqual(all)
+    const again = await openFile(torn, REBUILD)
+    expect(heldIn(again, all)).toEqual(all)
     await write(again, all)
     expect(rawsOf(torn)).toHaveLength(20)
     expect(query(torn, 'SELECT count(*) FROM mine')).toEqual([[20]])

@@ -1,13 +1,12 @@
 import { writeFileSync } from 'node:fs'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { systemClock } from '../../../src/clock.ts'
 import { SqliteDatabase } from '../../../src/ledger/sqlite-database.ts'
 import type { RawMessage } from '../../../src/message.ts'
-import type { Sink, SinkContext } from '../../../src/sinks/sink.ts'
-import { sqlite } from '../../../src/sinks/sqlite/index.ts'
-import { bytesOf, fillFile, newFile, settle } from '../../support/ledger-files.ts'
+import type { Sink } from '../../../src/sinks/sink.ts'
+import { bytesOf, fillFile, newFile, heldIn, openFile, runIn } from '../../support/ledger-files.ts'
 import { rawMessage } from '../../support/messages.ts'
-import { batchMessage, sinkContext } from '../../support/sinks.ts'
+import { batchMessage } from '../../support/sinks.ts'
 
 const signal = new AbortController().signal
 const REBUILD = { rebuildLedger: true }
@@ -15,38 +14,8 @@ const ACCEPT = { acceptMissing: true }
 const OTHER = 'other@mail.example'
 const refused = (code: string) => ({ code: `MAILDRAIN_LEDGER_${code}`, exitCode: 8 })
 
-const opened: Sink[] = []
-afterEach(async () => {
-  for (const sink of opened.splice(0)) await sink.close()
-})
-
-async function open(path: string, context: Partial<SinkContext> = {}): Promise<Sink> {
-  const sink = sqlite({ path, openPatienceMs: 0, busyTimeoutMs: 50 })
-  opened.push(sink)
-  try {
-    await sink.open(sinkContext(context))
-  } catch (error) {
-    await sink.close()
-    throw error
-  }
-  return sink
-}
-
-function run(path: string, sql: string): void {
-  const database = SqliteDatabase.openDurable(path, { busyTimeoutMs: 0 })
-  database.exec(sql)
-  database.close()
-  settle(path)
-}
-
 /** Of `fillFile`: those that have a row. */
 const written = (all: readonly RawMessage[]) => all.filter((_, n) => n % 5 !== 0)
-
-const held = ({ ledger }: Sink, all: readonly RawMessage[]): number =>
-  all.filter(({ key }) => {
-    const entry = ledger!.get(key)
-    return entry !== undefined && ledger!.holds(entry)
-  }).length
 
 const write = (sink: Sink, all: readonly RawMessage[]) =>
   sink.write({ messages: all.map((each) => batchMessage(each)), tombstones: [] }, { signal })
@@ -70,36 +39,36 @@ describe('fault 73: a ledger that was emptied, while the file holds mail', () =>
   ])('%s: is refused, and made anew from the mail', async (_, sql) => {
     const path = newFile()
     const all = await fillFile(path, 40)
-    run(path, sql)
-    await expect(open(path)).rejects.toMatchObject(refused('LOST'))
-    await expect(open(path)).rejects.toThrow(/--rebuild-ledger.*--accept-missing/)
-    const sink = await open(path, REBUILD)
-    expect(held(sink, written(all))).toBe(written(all).length)
+    runIn(path, sql)
+    await expect(openFile(path)).rejects.toMatchObject(refused('LOST'))
+    await expect(openFile(path)).rejects.toThrow(/--rebuild-ledger.*--accept-missing/)
+    const sink = await openFile(path, REBUILD)
+    expect(heldIn(sink, written(all))).toHaveLength(written(all).length)
     expect(sink.ledger?.tally?.seen).toBe(sink.ledger?.size)
     const { key, octets, headerSha256 } = all[1]!
     expect(sink.ledger?.get(key)).toMatchObject({ state: 'delivered', octets, headerSha256 })
     await write(sink, all.slice(1, 3))
     await sink.close()
     expect(rows(path)).toBe(written(all).length)
-    expect(held(await open(path), written(all))).toBe(written(all).length)
+    expect(heldIn(await openFile(path), written(all))).toHaveLength(written(all).length)
   })
 
   it('accepted, it begins anew, and what comes again is not doubled', async () => {
     const path = newFile()
     const all = await fillFile(path, 40)
-    run(path, 'DELETE FROM ledger')
-    const sink = await open(path, ACCEPT)
+    runIn(path, 'DELETE FROM ledger')
+    const sink = await openFile(path, ACCEPT)
     expect(sink.ledger?.size).toBe(0)
     await write(sink, written(all))
     await sink.close()
     expect(rows(path)).toBe(written(all).length)
-    expect((await open(path)).ledger?.size).toBe(written(all).length)
+    expect((await openFile(path)).ledger?.size).toBe(written(all).length)
   })
 
   it('a rebuild that breaks off is asked for again', async () => {
     const path = newFile()
     const all = await fillFile(path, 40)
-    run(path, 'DELETE FROM ledger')
+    runIn(path, 'DELETE FROM ledger')
     const abort = new AbortController()
     let asked = 0
     const now = () => {
@@ -108,19 +77,19 @@ describe('fault 73: a ledger that was emptied, while the file holds mail', () =>
       return 1
     }
     const clock = { ...systemClock, now }
-    await expect(open(path, { ...REBUILD, clock, signal: abort.signal })).rejects.toThrow()
-    await expect(open(path)).rejects.toMatchObject(refused('LOST'))
-    const sink = await open(path, REBUILD)
-    expect(held(sink, written(all))).toBe(written(all).length)
+    await expect(openFile(path, { ...REBUILD, clock, signal: abort.signal })).rejects.toThrow()
+    await expect(openFile(path)).rejects.toMatchObject(refused('LOST'))
+    const sink = await openFile(path, REBUILD)
+    expect(heldIn(sink, written(all))).toHaveLength(written(all).length)
     await sink.close()
-    await expect(open(path)).resolves.toBeDefined()
+    await expect(openFile(path)).resolves.toBeDefined()
   })
 
   it('believes only what the bytes bear out', async () => {
     const path = newFile()
     const all = await fillFile(path, 5)
-    run(path, "DELETE FROM ledger; UPDATE messages SET raw = x'00' WHERE uidl = 'uid-2'")
-    const sink = await open(path, REBUILD)
+    runIn(path, "DELETE FROM ledger; UPDATE messages SET raw = x'00' WHERE uidl = 'uid-2'")
+    const sink = await openFile(path, REBUILD)
     expect(sink.ledger?.get(all[2]!.key)).toBeUndefined()
     expect(sink.ledger?.size).toBe(3)
   })
@@ -129,11 +98,12 @@ describe('fault 73: a ledger that was emptied, while the file holds mail', () =>
     const path = newFile()
     await fillFile(path, 10)
     const theirs = rawMessage('1', '1', OTHER)
-    await write(await open(path, { mailbox: OTHER }), [theirs])
-    await opened[0]!.close()
-    run(path, "DELETE FROM ledger WHERE uidl <> x'31'")
-    expect(held(await open(path, { mailbox: OTHER }), [theirs])).toBe(1)
-    await expect(open(path)).rejects.toMatchObject(refused('LOST'))
+    const sink = await openFile(path, { mailbox: OTHER })
+    await write(sink, [theirs])
+    await sink.close()
+    runIn(path, "DELETE FROM ledger WHERE uidl <> x'31'")
+    expect(heldIn(await openFile(path, { mailbox: OTHER }), [theirs])).toHaveLength(1)
+    await expect(openFile(path)).rejects.toMatchObject(refused('LOST'))
   })
 })
 
@@ -146,10 +116,10 @@ describe('a file that is refused', () => {
   ])('%s: is as it was, nobody has been pushed aside (%s)', async (code, sql, way) => {
     const path = newFile()
     await fillFile(path, 40)
-    run(path, sql)
+    runIn(path, sql)
     const before = bytesOf(path)
-    await expect(open(path, way)).rejects.toMatchObject(refused(code))
-    run(path, 'SELECT 1')
+    await expect(openFile(path, way)).rejects.toMatchObject(refused(code))
+    runIn(path, 'SELECT 1')
     expect(bytesOf(path)).toEqual(before)
   })
 
@@ -157,13 +127,13 @@ describe('a file that is refused', () => {
     const path = newFile()
     const all = await fillFile(path, 10)
     for (const way of [REBUILD, ACCEPT]) {
-      run(path, 'DELETE FROM ledger_owner')
-      await expect(open(path)).rejects.toMatchObject(refused('LOST'))
-      const sink = await open(path, way)
-      expect(held(sink, written(all))).toBe(written(all).length)
+      runIn(path, 'DELETE FROM ledger_owner')
+      await expect(openFile(path)).rejects.toMatchObject(refused('LOST'))
+      const sink = await openFile(path, way)
+      expect(heldIn(sink, written(all))).toHaveLength(written(all).length)
       await sink.close()
       expect(epochOf(path)).toBeGreaterThan(1_000_000_000)
-      await (await open(path)).close()
+      await (await openFile(path)).close()
     }
   })
 })
@@ -179,18 +149,18 @@ describe('what was forgotten in order', () => {
   it('is neither lost nor rebuilt; after a loss it is counted as what it was', async () => {
     const path = newFile()
     const all = [1, 2, 3].map((n) => rawMessage(`${n}`, `${n}`))
-    let sink = await open(path)
+    let sink = await openFile(path)
     await write(sink, all)
     const gone = { ...sink.ledger!.get(all[0]!.key)!, state: 'gone', was: 'delivered', goneAt: 1 }
     const message = { entry: gone as ReturnType<typeof batchMessage>['entry'], records: [] }
     await sink.write({ messages: [message], tombstones: [] }, { signal })
     await sink.write({ messages: [], tombstones: [all[0]!.key] }, { signal })
     await sink.close()
-    sink = await open(path, REBUILD)
+    sink = await openFile(path, REBUILD)
     expect(sink.ledger).toMatchObject({ size: 2, tally: { seen: 3, pruned: { delivered: 1 } } })
     await sink.close()
-    run(path, 'DELETE FROM ledger')
-    sink = await open(path, REBUILD)
+    runIn(path, 'DELETE FROM ledger')
+    sink = await openFile(path, REBUILD)
     expect(sink.ledger).toMatchObject({ size: 3, tally: { seen: 3, pruned: { delivered: 0 } } })
   })
 })
@@ -200,18 +170,18 @@ describe('fault 71: a damaged ledger', () => {
     const path = newFile()
     const all = await fillFile(path, 40)
     // A delivered one, and one that is kept: of that nothing is in the mail.
-    run(
+    runIn(
       path,
       `UPDATE ledger SET attempts = 9 WHERE uidl IN (x'${hex('uid-1')}', x'${hex('uid-5')}')`,
     )
-    await expect(open(path)).rejects.toMatchObject(refused('DAMAGED'))
-    const sink = await open(path, REBUILD)
-    expect(held(sink, written(all))).toBe(written(all).length)
+    await expect(openFile(path)).rejects.toMatchObject(refused('DAMAGED'))
+    const sink = await openFile(path, REBUILD)
+    expect(heldIn(sink, written(all))).toHaveLength(written(all).length)
     expect(sink.ledger?.get(all[5]!.key)).toBeUndefined()
     expect(sink.ledger?.get(all[10]!.key)).toMatchObject({ state: 'kept', reason: 'filtered' })
     expect(sink.ledger).toMatchObject({ size: 39, host: '{"a":1}', tally: { seen: 39 } })
     await sink.close()
-    expect((await open(path)).ledger?.size).toBe(39)
+    expect((await openFile(path)).ledger?.size).toBe(39)
   })
 
   it.each(['ledger', 'ledger_owner', 'ledger_host', 'ledger_tally', 'ledger_meta'])(
@@ -219,12 +189,12 @@ describe('fault 71: a damaged ledger', () => {
     async (table) => {
       const path = newFile()
       const all = await fillFile(path, 40)
-      run(path, `DROP TABLE ${table}`)
-      await expect(open(path)).rejects.toMatchObject(refused('DAMAGED'))
-      const sink = await open(path, REBUILD)
-      expect(held(sink, written(all))).toBe(written(all).length)
+      runIn(path, `DROP TABLE ${table}`)
+      await expect(openFile(path)).rejects.toMatchObject(refused('DAMAGED'))
+      const sink = await openFile(path, REBUILD)
+      expect(heldIn(sink, written(all))).toHaveLength(written(all).length)
       await sink.close()
-      await expect(open(path)).resolves.toBeDefined()
+      await expect(openFile(path)).resolves.toBeDefined()
     },
   )
 
@@ -238,13 +208,13 @@ describe('fault 71: a damaged ledger', () => {
       bytes.fill(0xa5, (page - 1) * 4096, page * 4096)
       const broken = newFile()
       writeFileSync(broken, bytes)
-      await expect(open(broken)).rejects.toMatchObject(refused('DAMAGED'))
-      const sink = await open(broken, REBUILD)
-      expect(held(sink, written(all))).toBe(written(all).length)
+      await expect(openFile(broken)).rejects.toMatchObject(refused('DAMAGED'))
+      const sink = await openFile(broken, REBUILD)
+      expect(heldIn(sink, written(all))).toHaveLength(written(all).length)
       await sink.close()
       expect(rows(broken)).toBe(mail)
-      const again = await open(broken)
-      expect(held(again, written(all))).toBe(written(all).length)
+      const again = await openFile(broken)
+      expect(heldIn(again, written(all))).toHaveLength(written(all).length)
       await again.close()
     }
     expect(pages.length).toBeGreaterThan(6)

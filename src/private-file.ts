@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, link, lstat, open, opendir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { sqliteFailure } from '../ledger/sqlite-error.ts'
+import { sqliteFailure } from './ledger/sqlite-error.ts'
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants
 
