@@ -8,7 +8,6 @@ import type { Verdict } from '../../pipeline/delivery.ts'
 import { PackedSet } from '../../packed-set.ts'
 import type { SourceContext } from '../source.ts'
 import type { Tally } from './tally.ts'
-import type { WorkItem } from './work.ts'
 
 interface Original {
   verdict: Verdict | undefined
@@ -35,13 +34,10 @@ export class Copies {
    * True when an equal message of this session answers for this one; `settled` is then called with its verdict once the
    * ledger counts the copy. False when this is the first: its verdict must be told by `settle`.
    */
-  join(message: RawMessage, item: WorkItem, settled: (verdict: Verdict) => void): boolean {
+  join(message: RawMessage, settled: (verdict: Verdict) => void): boolean {
     const original = this.#originals.get(message.key) ?? this.#recall(message.key)
     if (original === undefined) {
-      const first: Original = { verdict: undefined, numbers: 1, waiting: [] }
-      this.#originals.set(message.key, first)
-      // Numbers that the ledger's entry answered for were not read; this one is beyond them.
-      if (item.extra && !this.#context.deletion) this.#skippedBefore(message.key, first)
+      this.#originals.set(message.key, { verdict: undefined, numbers: 1, waiting: [] })
       return false
     }
     original.numbers += 1
@@ -72,11 +68,6 @@ export class Copies {
     const original: Original = { verdict: { kind: 'alreadyDelivered' }, numbers: 1, waiting: [] }
     this.#originals.set(key, original)
     return original
-  }
-
-  #skippedBefore(key: string, first: Original): void {
-    const entry = this.#context.ledger.get(key)
-    if (entry !== undefined) first.numbers += 1 + entry.copies
   }
 
   #raise(

@@ -175,7 +175,8 @@ export class Course implements CourseParts {
     this.host.planner = this.#planner
   }
 
-  workPlan({ messages, octets }: SessionPlan): WorkPlan {
+  /** @param ambiguous unique-ids whose numbers are all to be read */
+  workPlan({ messages, octets }: SessionPlan, ambiguous?: ReadonlySet<string>): WorkPlan {
     const { context } = this
     return new WorkPlan({
       ...{ ledger: context.ledger, deleting: this.deleting, knownOnly: this.knownOnly },
@@ -183,7 +184,7 @@ export class Course implements CourseParts {
       ...{ maxMessageBytes: context.maxMessageBytes, fingerprint: context.fingerprint },
       keptNow: (key) => this.state.kept.has(key),
       ...{ runStart: this.runStart, now: () => context.clock.now() },
-      ...{ limit: { messages, octets }, random: context.random },
+      ...{ limit: { messages, octets }, random: context.random, ambiguous },
       octetsOf: ({ known, listedOctets }) =>
         known && this.host.headers === 'alone' && this.comparesHeaders
           ? Math.min(listedOctets, USUAL_OCTETS)

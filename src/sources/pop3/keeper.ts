@@ -36,7 +36,8 @@ export class Keeper {
 
   /** Keeps what is over the limit; what was stepped over and had been gone is back. */
   async settlePlan(plan: WorkPlan): Promise<void> {
-    const back = this.#back.splice(0).flatMap((key) => this.#context.ledger.get(key) ?? [])
+    const keys = new Set(this.#back.splice(0))
+    const back = [...keys].flatMap((key) => this.#context.ledger.get(key) ?? [])
     const revived = back.flatMap((entry): LedgerEntry[] =>
       entry.was === null ? [] : [{ ...entry, state: entry.was, was: null, goneAt: null }],
     )

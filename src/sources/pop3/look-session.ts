@@ -64,17 +64,29 @@ const looksAlways = ({ options, comparesHeaders }: Course, items: readonly WorkI
 async function listAll(course: Course, opened: Opened): Promise<Seen & { named: number }> {
   const { client, messages } = opened
   const { context, state, host, deletions, mailbox } = course
-  const look = new Look(context, state, !course.looked, course.recheck)
-  const plan = course.workPlan(opened.plan)
   deletions.expect(messages)
   await course.selection?.prepare(client, messages)
-  const { hasUidl, named } = await list(client, messages, { look, plan, host })
-  const peeked = course.selection?.listed() ?? false
+  let seen = await listOnce(course, opened)
+  // Which of the numbers need reading shows when the last of them was listed: once more, then.
+  if (seen.plan.ambiguous.size > 0) seen = await listOnce(course, opened, seen.plan.ambiguous)
+  const { look, plan, hasUidl } = seen
   state.unselected = plan.unselected
   state.waiting = plan.waiting
   if (look.hasRepeated) host.uidlRepeats()
   if (!hasUidl && (!context.deletion || course.due.waits)) throw keepNeedsUidl(mailbox)
-  return { look, plan, hasUidl, named, peeked, complete: named === messages }
+  const peeked = course.selection?.listed() ?? false
+  return { ...seen, peeked, complete: seen.named === messages }
+}
+
+async function listOnce(
+  course: Course,
+  { client, messages, plan: bounds }: Opened,
+  ambiguous?: ReadonlySet<string>,
+) {
+  const { context, state, host } = course
+  const look = new Look(context, state, !course.looked, course.recheck)
+  const plan = course.workPlan(bounds, ambiguous)
+  return { look, plan, ...(await list(client, messages, { look, plan, host })) }
 }
 
 async function judgeLook(course: Course, opened: Opened, seen: Seen): Promise<Judgement> {

@@ -307,7 +307,7 @@ export class Session {
     const settled = (verdict: Verdict) => this.#settled(item, message, verdict, collector.credit)
     const { repeated } = this.#options
     const watched = item.uidl === null || repeated === 'unknown' || repeated.has(item.uidl)
-    if (watched && this.#copies.join(message, item, settled)) return
+    if (watched && this.#copies.join(message, settled)) return
     push(message, (verdict) => {
       if (watched) this.#copies.settle(message.key, verdict)
       settled(verdict)

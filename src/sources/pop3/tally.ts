@@ -58,6 +58,11 @@ export class Tally {
     this.counts.seen += delivered + deadLettered + filtered + kept
   }
 
+  /** This one is among those that were counted by their number. */
+  stands(key: string): void {
+    this.#answered.add(key)
+  }
+
   get answered(): number {
     return this.counts.seen - this.#open.size
   }

@@ -33,7 +33,8 @@ export async function readWindows(course: Course, opened: Opened): Promise<Next>
     ...{ items: firstAndRest(first, items), repeated: 'unknown' },
     afterReading: async () => {
       plan.leftover += windows.uncovered
-      course.lookDue = windows.items === 0 || windows.uncovered === 0 || windows.deletedIsListed
+      const over = windows.items === 0 || windows.uncovered === 0
+      course.lookDue = over || windows.deletedIsListed || plan.ambiguous.size > 0
       await course.keeper.settlePlan(plan)
     },
   })
@@ -54,16 +55,21 @@ export async function readKept(course: Course, opened: Opened): Promise<Next> {
   return work(course, opened, {
     ...{ plan, hasUidl: true, look: undefined, retrying: false, complete: false },
     ...{ items: windows.read(), repeated: 'unknown' },
-    isFinished: () => windows.uncovered === 0 && windows.refused === 0,
+    isFinished: () => windows.uncovered === 0 && windows.refused === 0 && isAllNew(plan),
     afterReading: async () => {
       plan.leftover += windows.uncovered
       const whole = windows.uncovered === 0 && windows.refused === 0
       if (whole && known === 0) course.host.listed()
-      course.lookDue = windows.items === 0 || windows.refused > 0 || course.state.suspects.size > 0
+      const unread = windows.items === 0 || windows.refused > 0 || course.state.suspects.size > 0
+      course.lookDue = unread || !isAllNew(plan)
+      if (!isAllNew(plan)) nameStanding(course)
       await course.keeper.settlePlan(plan)
     },
   })
 }
+
+/** Else an entry that answers below the boundary has a number above it: only a complete look tells which it stands for. */
+const isAllNew = (plan: WorkPlan): boolean => plan.answered === 0 && plan.ambiguous.size === 0
 
 /** Numbers 1 to this one are known; undefined where only a complete listing can tell. */
 async function knownNumbers(course: Course, opened: Opened): Promise<number | undefined> {
@@ -96,6 +102,13 @@ function countStanding({ state, clock, context, keeper }: Course, standing: Stan
     for (const entry of context.ledger.present())
       keeper.skipped({ entry, why: saysDurable(entry) ? 'delivered' : 'kept' })
   state.standingBefore = clock.now()
+}
+
+/** What was counted by its number may be read once more: it is not to be counted again. */
+function nameStanding({ state: { standingBefore = 0, tally }, context: { ledger } }: Course): void {
+  for (const entry of ledger.present())
+    if (entry.at < standingBefore && (!saysDurable(entry) || ledger.holds(entry)))
+      tally.stands(entry.key)
 }
 
 function windowsFrom(from: number, course: Course, opened: Opened, plan: WorkPlan): Windows {

@@ -16,7 +16,7 @@ export interface WorkItem {
   readonly known: boolean
   /** Nothing that stands under its unique-id is to stay for a while: to be deleted once it was compared. */
   readonly due: boolean
-  /** A further number beyond those that the ledger's entries answer for. */
+  /** Not the first number under its unique-id in this listing. */
   readonly extra: boolean
 }
 
@@ -62,6 +62,8 @@ export interface WorkOptions {
   readonly selects: (n: number, uidl: string | null, listedOctets: number) => boolean
   /** UIDLs set aside for a session of their own. */
   readonly setAside: (uidl: string | null, listedOctets: number) => boolean
+  /** Unique-ids of which no entry with bytes answers for a number: all of them are read, however full the session is. */
+  readonly ambiguous?: ReadonlySet<string> | undefined
   /** Is told of each message that is stepped over. */
   readonly skipped: (skipped: Skipped) => void
   readonly random: () => number
@@ -88,10 +90,19 @@ export class WorkPlan {
   #known: WorkItem[] = []
   #fresh: WorkItem[] = []
   readonly #occurrences: Occurrences
+  /** Of unique-id and size: an entry answers only for numbers that are listed as it was. */
+  readonly #alike: Occurrences
   /** Of the work so far, whether it was handed out already or not. */
   #messages = 0
   #octets = 0
   readonly oversize: Oversize[] = []
+  /**
+   * Unique-ids of which entries answered for some numbers, and more of the same size were listed: which of the numbers an
+   * entry stands for, only their bytes tell.
+   */
+  readonly ambiguous = new Set<string>()
+  /** Numbers that entries answered for. */
+  answered = 0
   readonly setAside: WorkItem[] = []
   /** Numbers that were not asked for. */
   unselected = 0
@@ -108,6 +119,7 @@ export class WorkPlan {
   constructor(options: WorkOptions) {
     this.#options = options
     this.#occurrences = new Occurrences(options.random)
+    this.#alike = new Occurrences(options.random)
   }
 
   /** UIDLs listed more than once, as far as the plan looked. */
@@ -131,7 +143,7 @@ export class WorkPlan {
       this.setAside.push({ n, uidl, listedOctets, known: false, due, extra: false })
       return
     }
-    if (this.isFull()) {
+    if (this.isFull() && !this.#isAmbiguous(uidl)) {
       // 144,524 ledger look-ups in each of 29 sessions would cost more than reading the mail.
       this.leftover += 1
       this.freshMessages += 1
@@ -152,7 +164,7 @@ export class WorkPlan {
     entries: readonly LedgerEntry[],
   ): void {
     const before = uidl === null ? 0 : this.#occurrences.add(uidl)
-    if (this.#skip(n, entries, before, listedOctets)) return
+    if (uidl !== null && this.#skip(n, uidl, listedOctets, entries)) return
     const known = entries.some((entry) => this.#isKnown(entry))
     if (!known && listedOctets > this.#options.maxMessageBytes) {
       this.oversize.push({ n, uidl, listedOctets })
@@ -224,22 +236,44 @@ export class WorkPlan {
     this.pendingOctets += octets
   }
 
-  /** In one session an entry answers for 1 + copies numbers; a further one under its UIDL is read. */
-  #skip(n: number, entries: readonly LedgerEntry[], before: number, listedOctets: number): boolean {
-    const stays = !this.#options.deleting || this.#waits(entries)
+  /**
+   * In one session an entry answers for 1 + copies numbers. Where there are more of its unique-id and size it may be any of
+   * them: the first numbers may be those that a killed run did not get to (G6).
+   */
+  #skip(n: number, uidl: string, listedOctets: number, entries: readonly LedgerEntry[]): boolean {
+    const before = this.#alike.add(`${listedOctets} ${uidl}`)
     let answered = 0
+    let byBytes = false
     for (const entry of entries) {
-      const kept = staysKept(entry, this.#options, listedOctets)
-      const delivered = !kept && stays && this.#isDelivered(entry, listedOctets)
-      if (!kept && !delivered) continue
+      const why = this.#staysAs(entry, uidl, listedOctets, entries)
+      if (why === undefined) continue
       answered += 1 + entry.copies
-      if (before < answered) {
-        if (delivered && this.#options.deleting) this.waiting += 1
-        this.#options.skipped({ n, entry, why: kept ? 'kept' : 'delivered' })
-        return true
-      }
+      byBytes ||= entry.sha256 !== null
+      if (before >= answered) continue
+      this.answered += 1
+      if (why === 'delivered' && this.#options.deleting) this.waiting += 1
+      this.#options.skipped({ n, entry, why })
+      return true
     }
+    if (byBytes) this.ambiguous.add(uidl)
     return false
+  }
+
+  /** Does the entry speak of a message that is to stay, and that may be this one? */
+  #staysAs(
+    entry: LedgerEntry,
+    uidl: string,
+    listedOctets: number,
+    entries: readonly LedgerEntry[],
+  ): Skipped['why'] | undefined {
+    if (entry.sha256 !== null && this.#isAmbiguous(uidl)) return undefined
+    if (staysKept(entry, this.#options, listedOctets)) return 'kept'
+    const stays = !this.#options.deleting || this.#waits(entries)
+    return stays && this.#isDelivered(entry, listedOctets) ? 'delivered' : undefined
+  }
+
+  #isAmbiguous(uidl: string | null): boolean {
+    return uidl !== null && this.#options.ambiguous?.has(uidl) === true
   }
 
   /** Is any of them delivered, and not for long enough? Then no number under this unique-id is deleted. */
