@@ -8,6 +8,7 @@ import { join } from 'node:path'
 const root = join(import.meta.dirname, '..')
 const drain = 'test/sources/pop3/drain.test.ts'
 const proof = 'test/sources/pop3/proof.test.ts'
+const keepRepeated = 'test/sources/pop3/keep-repeated.test.ts'
 const sqlite = 'test/sinks/sqlite/sink.test.ts'
 const sqliteDamage = 'test/sinks/sqlite/damage.test.ts'
 const kafka = (file) => `src/sinks/kafka/${file}`
@@ -410,6 +411,30 @@ const breakages = [
     'const stays = !this.#options.deleting || this.#waits(entries)',
     'const stays = true',
     [proof, drain, 'test/sources/pop3/work.test.ts'],
+  ],
+  [
+    'G6',
+    'of several messages of one unique-id that stay, the first are taken for those that are known',
+    source('work.ts'),
+    'if (byBytes) this.ambiguous.add(uidl)',
+    '',
+    [keepRepeated],
+  ],
+  [
+    'G6',
+    'entries of another size answer for a number',
+    source('work.ts'),
+    'this.#alike.add(`${listedOctets} ${uidl}`)',
+    'this.#alike.add(uidl)',
+    [keepRepeated],
+  ],
+  [
+    'G6',
+    'above the boundary of what is known an entry is believed to answer',
+    source('window-session.ts'),
+    'plan.answered === 0 && plan.ambiguous.size === 0',
+    'plan.ambiguous.size === 0',
+    [keepRepeated],
   ],
   [
     'G8',

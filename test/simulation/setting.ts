@@ -20,7 +20,7 @@ export interface Setting {
   readonly behaviour: Behaviour
   /** Must everything be gone in the end? */
   readonly drains: boolean
-  /** Does each session show all mail that there is, each message under a unique-id that no other one of its size has? */
+  /** Does each session show all mail that there is? */
   readonly showsAll: boolean
   /** Does the server remove mail without QUIT, or without DELE? */
   readonly deletesUnasked: boolean
@@ -120,7 +120,7 @@ const traitsOf = ({ name, behaviour, expect }: Deviation) => ({
   ...{ server: name, behaviour: behaviour() },
   drains: expect === 'drains',
   deletesUnasked: /^(applyDeletes|quitRemovesRead|quitHidesRead)/.test(name),
-  showsAll: !/^(shows|cappedView|newestView|uidlOf)/.test(name),
+  showsAll: !/^(shows|cappedView|newestView)/.test(name),
 })
 
 /** Where a part of a large mailbox is shown, what stays would fill it, and the rest would never be seen. */

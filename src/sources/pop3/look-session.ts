@@ -69,13 +69,13 @@ async function listAll(course: Course, opened: Opened): Promise<Seen & { named: 
   let seen = await listOnce(course, opened)
   // Which of the numbers need reading shows when the last of them was listed: once more, then.
   if (seen.plan.ambiguous.size > 0) seen = await listOnce(course, opened, seen.plan.ambiguous)
-  const { look, plan, hasUidl } = seen
+  const { look, plan, hasUidl, named } = seen
   state.unselected = plan.unselected
   state.waiting = plan.waiting
   if (look.hasRepeated) host.uidlRepeats()
   if (!hasUidl && (!context.deletion || course.due.waits)) throw keepNeedsUidl(mailbox)
   const peeked = course.selection?.listed() ?? false
-  return { ...seen, peeked, complete: seen.named === messages }
+  return { ...seen, peeked, complete: named === messages }
 }
 
 async function listOnce(

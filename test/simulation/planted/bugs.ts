@@ -229,6 +229,12 @@ export const plantedBugs: readonly PlantedBug[] = [
     change: [pop3('look-session.ts'), 'complete: named === messages', 'complete: true'],
   },
   {
+    name: 'of several messages of one unique-id the first are taken for those that are known',
+    breaks: 'XP',
+    choice: { server: 'uidlOf 7', deletion: 'keep' },
+    change: [pop3('work.ts'), 'if (byBytes) this.ambiguous.add(uidl)', ''],
+  },
+  {
     name: 'where mail is kept, ledger entries are written and records are not',
     breaks: 'PX',
     choice: { destination: 'transactional', deletion: 'keep' },
