@@ -885,6 +885,14 @@ const breakages = [
     [restore],
   ],
   [
+    'G8',
+    'who refuses pipelining is taken for one that cannot read a message',
+    source('echo.ts'),
+    'alone === true ? handled.then(() => ask(item)) : ask(item)',
+    'ask(item)',
+    ['test/sources/pop3/pipelining-refused.test.ts'],
+  ],
+  [
     'G9',
     'replies are taken to come in order, although none came beside another one',
     source('echo.ts'),

@@ -22,6 +22,11 @@ export interface EchoOptions<Item extends Numbered> {
    * that came alone shows nothing of the order in which several are answered.
    */
   readonly host: { bound: number; doubtful: boolean }
+  /**
+   * Nothing is asked while a reply is awaited. A server that drops whoever pipelines (o2.pl) must not be taken for one that
+   * cannot read a message.
+   */
+  readonly alone?: boolean
   readonly fail: (error: unknown) => void
   /** Replies came apart at this message, or not long before it. */
   readonly blame: (item: Item) => void
@@ -131,7 +136,8 @@ export class Echo<Item extends Numbered> {
   #ask({ item, handled }: Issued<Item>): void {
     const upTo = this.#issued
     this.#unasked = 0
-    const answer = this.#options.ask(item)
+    const { ask, alone } = this.#options
+    const answer = alone === true ? handled.then(() => ask(item)) : ask(item)
     answer.catch(() => undefined)
     // One after the other: a later echo that matches must not let pass what an earlier one is about to refuse.
     this.#settling = this.#settling

@@ -61,7 +61,7 @@ export class Session {
     this.#options = options
     this.#copies = new Copies(options.context, options.state.tally)
     this.#signal = AbortSignal.any([options.context.signal, this.#closed.signal])
-    const { client, host, keepAliveMs: ms, context } = options
+    const { client, host, keepAliveMs: ms, context, oneByOne: alone } = options
     const signal = this.#signal
     this.#keepAlive = new KeepAlive({
       ...{ clock: context.clock, ms, signal, noop: () => this.#noop() },
@@ -71,7 +71,7 @@ export class Session {
       // Where replies came apart: twice at the same message, and it is set aside.
       blame: (item: WorkItem) => void (this.stalledAt ??= item),
     }
-    this.#echo = new Echo({ ...binding, host, fail: (error) => this.#fail(error) })
+    this.#echo = new Echo({ ...binding, host, alone, fail: (error) => this.#fail(error) })
     if (options.headers !== undefined) this.#headers = this.#comparison(options.headers, binding)
     withdrawWhenStopped(client, context.stopping, this.#closed.signal)
     client.onClose((error) => this.#closed.abort(error ?? disconnected()))
