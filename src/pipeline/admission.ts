@@ -17,15 +17,16 @@ export interface AdmissionOptions {
   readonly clock: Clock
 }
 
-/** The entry of a message whose whole bytes were read. */
+/** The entry of a message whose whole bytes were read. @param before what the ledger has of it, whose copies are known */
 export function entryOf(
   message: RawMessage,
+  before: LedgerEntry | undefined,
   change: Pick<LedgerEntry, 'state' | 'reason' | 'fingerprint' | 'at'>,
 ): LedgerEntry {
   const { key, uidl, listedOctets, octets, sha256, headerSha256 } = message
   return {
     ...{ key, uidl, listedOctets, octets, sha256, headerSha256 },
-    ...{ was: null, attempts: 0, copies: 0, place: null, goneAt: null },
+    ...{ was: null, attempts: 0, copies: before?.copies ?? 0, place: null, goneAt: null },
     ...change,
   }
 }
@@ -88,19 +89,16 @@ export class Admission {
   #delivered(unit: MessageUnit): BatchItem {
     const { message } = unit
     const { clock, ledger } = this.#options
-    const entry = entryOf(message, {
-      state: 'delivered',
-      reason: null,
-      fingerprint: null,
+    const entry = entryOf(message, ledger.get(message.key), {
+      ...{ state: 'delivered', reason: null, fingerprint: null },
       at: clock.now(),
     })
-    const copies = ledger.get(message.key)?.copies ?? 0
     const records: SinkRecord[] = unit.values.map((value, index) => ({
       key: index === 0 ? message.key : `${message.key}.${index}`,
       value: recordOf(message, value),
     }))
     return {
-      message: { entry: { ...entry, copies }, records },
+      message: { entry, records },
       tombstones: this.#superseded(message),
       bytes: message.octets,
       settle: (verdict) => unit.settle(verdict),
@@ -124,11 +122,9 @@ export class Admission {
   /** The ledger remembers what was filtered, so that it is not fetched again until the configuration changes. */
   #kept(unit: MessageUnit): BatchItem {
     const { message } = unit
-    const { clock, fingerprint } = this.#options
-    const entry = entryOf(message, {
-      state: 'kept',
-      reason: 'filtered',
-      fingerprint,
+    const { clock, fingerprint, ledger } = this.#options
+    const entry = entryOf(message, ledger.get(message.key), {
+      ...{ state: 'kept', reason: 'filtered', fingerprint },
       at: clock.now(),
     })
     const answer = (verdict: Verdict): Verdict =>

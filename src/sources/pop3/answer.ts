@@ -54,6 +54,6 @@ async function errored(
   if (context.signal.aborted) return
   const at = context.clock.now()
   const kept = { state: 'kept', reason: 'rejected', fingerprint: null, at } as const
-  await context.commit([entryOf(message, kept)])
+  await context.commit([entryOf(message, context.ledger.get(message.key), kept)])
   state.answered(message, 'kept', { reason: 'rejected', error })
 }

@@ -240,7 +240,8 @@ export class Course implements CourseParts {
   seesWindows(client: Pop3Client): boolean {
     const { listing } = this.host
     // Where some mail is to be left alone, only a complete look tells that the rest is done.
-    if (this.selection !== undefined || this.due.waits) return false
+    if (this.selection !== undefined || this.due.waits || this.state.ambiguous.size > 0)
+      return false
     if (this.lookDue || !listing.list || !listing.uidl || !client.pipelining) return false
     return this.state.inDoubt.size < MAX_IN_DOUBT
   }

@@ -49,8 +49,11 @@ export class Keeper {
   skipped({ entry, why }: Omit<Skipped, 'n'>): void {
     // Else it would be forgotten in a day, and be delivered once more.
     if (entry.state === 'gone') this.#back.push(entry.key)
-    if (this.#state.standingBefore !== undefined && entry.at < this.#state.standingBefore) return
-    const { key, listedOctets } = entry
+    const { key, listedOctets, at } = entry
+    if (this.#state.standingBefore !== undefined && at < this.#state.standingBefore) {
+      this.#state.tally.stands(key)
+      return
+    }
     this.#state.count(
       key,
       why === 'delivered' ? 'alreadyDelivered' : outcomeOf(entry),

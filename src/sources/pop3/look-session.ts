@@ -38,13 +38,13 @@ export async function lookAndWork(course: Course, opened: Opened): Promise<Next>
   if (judged.lookAgainMs !== undefined) return lookAgain(course, opened, judged.lookAgainMs)
   await course.keeper.settlePlan(plan)
   reportPlan(course, plan)
-  const { items, retrying } = dueFirst(course, opened, { plan, ...taskOf(plan, judged.givenUp) })
+  const { items, retrying } = surestFirst(course, opened, plan, taskOf(plan, judged.givenUp))
   if (items.length === 0 && !complete) throw unlisted(course, opened, seen)
   if (items.length === 0 || onlyNewMail(course, plan, messages)) {
     return endLook(course, opened, items.length === 0 && plan.remaining > 0)
   }
   course.widestView = Math.max(course.widestView, messages)
-  course.lookDue = plan.remaining === 0 || looksAlways(course, items)
+  course.lookDue = plan.remaining === 0 || takesLook(course, plan, items)
   return work(course, opened, {
     ...{ plan, items, retrying, hasUidl, look, complete, repeated: plan.repeated },
     stays: course.due.waits && items.every(({ due }) => !due),
@@ -58,8 +58,14 @@ async function endLook(course: Course, { client }: Opened, more: boolean): Promi
 }
 
 /** Windows do not tell whether a unique-id stands for one number. */
-const looksAlways = ({ options, comparesHeaders }: Course, items: readonly WorkItem[]): boolean =>
-  options.listing === 'full' || (comparesHeaders && items.some(({ known }) => known))
+const takesLook = (
+  { options, comparesHeaders }: Course,
+  { ambiguous }: WorkPlan,
+  items: readonly WorkItem[],
+): boolean =>
+  options.listing === 'full' ||
+  ambiguous.size > 0 ||
+  (comparesHeaders && items.some(({ known }) => known))
 
 async function listAll(course: Course, opened: Opened): Promise<Seen & { named: number }> {
   const { client, messages } = opened
@@ -67,8 +73,9 @@ async function listAll(course: Course, opened: Opened): Promise<Seen & { named: 
   deletions.expect(messages)
   await course.selection?.prepare(client, messages)
   let seen = await listOnce(course, opened)
-  // Which of the numbers need reading shows when the last of them was listed: once more, then.
-  if (seen.plan.ambiguous.size > 0) seen = await listOnce(course, opened, seen.plan.ambiguous)
+  const still = [...seen.plan.ambiguous].filter((uidl) => state.ambiguous.has(uidl))
+  // That these are to be read shows when the last of their numbers was listed: once more, then.
+  if (still.length > 0) seen = await listOnce(course, opened, new Set(still))
   const { look, plan, hasUidl, named } = seen
   state.unselected = plan.unselected
   state.waiting = plan.waiting
@@ -130,19 +137,16 @@ interface Items {
 }
 
 /**
- * Some of the mail is to stay: where QUIT may remove what was read, the session that deletes reads nothing else, and one that
- * reads what is to stay cannot QUIT (G2).
+ * A session that has read what is to stay cannot QUIT where QUIT may remove what was read (G2). What surely goes is read in
+ * sessions of its own, then: what is due where some is not, and what is not ambiguous.
  */
-function dueFirst(
-  course: Course,
-  { client }: Opened,
-  { plan, ...task }: Items & { readonly plan: WorkPlan },
-): Items {
-  if (!course.due.waits || course.removes(client) === 'deleted') return task
-  const due = task.items.filter((item) => item.due)
-  if (due.length === 0) return task
-  plan.leftover += task.items.length - due.length
-  return { ...task, items: due }
+function surestFirst(course: Course, { client }: Opened, plan: WorkPlan, task: Items): Items {
+  if (!course.deleting || task.retrying || course.removes(client) === 'deleted') return task
+  const goes = ({ due, ambiguous }: WorkItem) => (course.due.waits ? due : !ambiguous)
+  const sure = task.items.filter(goes)
+  if (sure.length === 0) return task
+  plan.leftover += task.items.length - sure.length
+  return { ...task, items: sure }
 }
 
 /** The work of this session; messages that could not be read come last, in sessions of their own. */

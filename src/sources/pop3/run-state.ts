@@ -37,6 +37,8 @@ export class RunState {
   readonly inDoubt: InDoubt
   readonly refused = new RefusedDeletions()
   readonly suspects = new Map<string, Suspect>()
+  /** Unique-ids of which a session has read all further numbers, and not found which of them the ledger knows. */
+  readonly ambiguous = new Set<string>()
   /** Keys of what this run has kept. Not told by times: a clock may be set back in the middle, and it would be tried for ever. */
   readonly kept: PackedSet
   /** Grew past the limit while they were read; to be kept. */

@@ -33,8 +33,7 @@ export async function readWindows(course: Course, opened: Opened): Promise<Next>
     ...{ items: firstAndRest(first, items), repeated: 'unknown' },
     afterReading: async () => {
       plan.leftover += windows.uncovered
-      const over = windows.items === 0 || windows.uncovered === 0
-      course.lookDue = over || windows.deletedIsListed || plan.ambiguous.size > 0
+      course.lookDue = windows.items === 0 || windows.uncovered === 0 || windows.deletedIsListed
       await course.keeper.settlePlan(plan)
     },
   })
@@ -55,21 +54,18 @@ export async function readKept(course: Course, opened: Opened): Promise<Next> {
   return work(course, opened, {
     ...{ plan, hasUidl: true, look: undefined, retrying: false, complete: false },
     ...{ items: windows.read(), repeated: 'unknown' },
-    isFinished: () => windows.uncovered === 0 && windows.refused === 0 && isAllNew(plan),
+    isFinished: () => windows.uncovered === 0 && windows.refused === 0 && plan.answered === 0,
     afterReading: async () => {
       plan.leftover += windows.uncovered
       const whole = windows.uncovered === 0 && windows.refused === 0
       if (whole && known === 0) course.host.listed()
       const unread = windows.items === 0 || windows.refused > 0 || course.state.suspects.size > 0
-      course.lookDue = unread || !isAllNew(plan)
-      if (!isAllNew(plan)) nameStanding(course)
+      // An entry that answers for a number below the boundary answers for none above it: which it stands for, a look tells.
+      course.lookDue = unread || plan.answered > 0
       await course.keeper.settlePlan(plan)
     },
   })
 }
-
-/** Else an entry that answers below the boundary has a number above it: only a complete look tells which it stands for. */
-const isAllNew = (plan: WorkPlan): boolean => plan.answered === 0 && plan.ambiguous.size === 0
 
 /** Numbers 1 to this one are known; undefined where only a complete listing can tell. */
 async function knownNumbers(course: Course, opened: Opened): Promise<number | undefined> {
@@ -102,13 +98,6 @@ function countStanding({ state, clock, context, keeper }: Course, standing: Stan
     for (const entry of context.ledger.present())
       keeper.skipped({ entry, why: saysDurable(entry) ? 'delivered' : 'kept' })
   state.standingBefore = clock.now()
-}
-
-/** What was counted by its number may be read once more: it is not to be counted again. */
-function nameStanding({ state: { standingBefore = 0, tally }, context: { ledger } }: Course): void {
-  for (const entry of ledger.present())
-    if (entry.at < standingBefore && (!saysDurable(entry) || ledger.holds(entry)))
-      tally.stands(entry.key)
 }
 
 function windowsFrom(from: number, course: Course, opened: Opened, plan: WorkPlan): Windows {

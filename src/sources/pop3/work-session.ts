@@ -37,10 +37,12 @@ export async function work(course: Course, opened: Opened, task: Task): Promise<
     headers: headerRules(course, task),
   })
   course.leftAsRead = undefined
+  const { answered } = state.tally
   context.progress({ phase: 'reading' })
   const quit = await readAndFinish(course, opened, session, task)
   if (session.quota === undefined || session.progressed > 0) connector.progressed()
   ended(course, session, task, quit)
+  noteAmbiguous(course, session, task.plan, answered)
   // What a session that was stopped did not meet is not gone.
   context.stopping.throwIfAborted()
   if (session.quota !== undefined) throw session.quota
@@ -88,6 +90,7 @@ function headerRules(course: Course, { look, complete, retrying }: Task): Header
 /** There will be another session whatever this one does. */
 const hasMore = ({ state }: Course, session: Session, { plan, retrying }: Task): boolean =>
   plan.remaining > 0 ||
+  plan.ambiguous.size > 0 ||
   session.cutShort ||
   state.suspects.size > 0 ||
   // What an earlier run could not read has a session of its own coming.
@@ -139,8 +142,8 @@ function lose(course: Course, opened: Opened, session: Session, error: unknown):
   if (state.advanced()) connector.progressed()
   const { stalledAt, reached } = session
   // Courier closes the connection when it cannot read a file: one such message must not end every session.
-  const again = stalledAt !== undefined && stalledAt.uidl === course.stalledAt?.uidl
-  if (again) state.suspect(stalledAt, 'disconnected', 0)
+  if (stalledAt !== undefined && isSame(course, stalledAt))
+    state.suspect(stalledAt, 'disconnected', 0)
   course.stalledAt = stalledAt
   // One command at a time replies cannot be taken for one another's: then LIST n is not what LIST is.
   const alone = error instanceof MaildrainError && error.code === 'MAILDRAIN_POP3_DESYNC'
@@ -153,9 +156,25 @@ function lose(course: Course, opened: Opened, session: Session, error: unknown):
   )
 }
 
+/**
+ * A session came to its end. Where unique-ids are still ambiguous although all of it was read, or although it brought nothing
+ * new, their further numbers are no new messages: then the others may be.
+ * @param answered messages that were answered for when it began
+ */
+function noteAmbiguous({ state }: Course, session: Session, plan: WorkPlan, answered: number) {
+  if (session.cutShort || (plan.remaining > 0 && state.tally.answered > answered)) return
+  for (const uidl of plan.ambiguous) state.ambiguous.add(uidl)
+}
+
+/** Is it the message at which the last session was lost as well? Where unique-ids repeat, it takes its number to tell. */
+const isSame = ({ stalledAt: before, host }: Course, { uidl, n }: WorkItem): boolean =>
+  before?.uidl === uidl && (before.n === n || !host.repeatsUidls)
+
 function ended(course: Course, session: Session, { plan }: Task, quit: boolean): void {
   const { state, context } = course
   // What was spoilt is durable by now: a session of known messages only can QUIT.
+  // Numbers are others now, and nothing else tells which message it was.
+  if (course.host.repeatsUidls) course.stalledAt = undefined
   course.knownOnly = session.spoilt && !quit && course.deleting && session.progressed > 0
   course.expectNothing =
     quit && plan.remaining === 0 && !session.cutShort && plan.setAside.length === 0

@@ -18,6 +18,8 @@ export interface WorkItem {
   readonly due: boolean
   /** Not the first number under its unique-id in this listing. */
   readonly extra: boolean
+  /** Read to find out which of the numbers under its unique-id are to stay: it may be one of those. */
+  readonly ambiguous: boolean
 }
 
 /** Left on the server by a decision of this or an earlier run, or, without deletion, because it is delivered. */
@@ -71,8 +73,9 @@ export interface WorkOptions {
 
 /** Kept by a decision that still stands, or already tried in this run. */
 function staysKept(entry: LedgerEntry, options: WorkOptions, listedOctets: number): boolean {
+  if (entry.listedOctets !== listedOctets) return false
   if (entry.state === 'deadLettered') return true
-  if (entry.state !== 'kept' || entry.listedOctets !== listedOctets) return false
+  if (entry.state !== 'kept') return false
   if (isOfThisRun(entry, options)) return true
   return (
     !options.retryKept && entry.fingerprint !== null && entry.fingerprint === options.fingerprint
@@ -84,6 +87,8 @@ const isOfThisRun = ({ key, at }: LedgerEntry, options: WorkOptions): boolean =>
 
 const isSuspect = ({ state, reason }: LedgerEntry): boolean =>
   state === 'kept' && (reason === 'suspect' || reason === 'unreadable')
+
+const SET_ASIDE = { extra: false, ambiguous: false }
 
 export class WorkPlan {
   readonly #options: WorkOptions
@@ -97,8 +102,8 @@ export class WorkPlan {
   #octets = 0
   readonly oversize: Oversize[] = []
   /**
-   * Unique-ids of which entries answered for some numbers, and more of the same size were listed: which of the numbers an
-   * entry stands for, only their bytes tell.
+   * Unique-ids of which entries answered for some numbers, and more of the same size were listed. Which of the numbers an
+   * entry stands for, only their bytes tell: if those that are further are all new, it was the others; else all are read.
    */
   readonly ambiguous = new Set<string>()
   /** Numbers that entries answered for. */
@@ -140,7 +145,7 @@ export class WorkPlan {
     }
     if (this.#options.setAside(uidl, listedOctets)) {
       const due = this.#isDue(entries ?? this.entries(uidl))
-      this.setAside.push({ n, uidl, listedOctets, known: false, due, extra: false })
+      this.setAside.push({ n, uidl, listedOctets, known: false, due, ...SET_ASIDE })
       return
     }
     if (this.isFull() && !this.#isAmbiguous(uidl)) {
@@ -171,7 +176,8 @@ export class WorkPlan {
       return
     }
     const due = this.#isDue(entries)
-    const item: WorkItem = { n, uidl, listedOctets, known, due, extra: before > 0 }
+    const ambiguous = this.#isAmbiguous(uidl)
+    const item = { n, uidl, listedOctets, known, due, extra: before > 0, ambiguous }
     // What an earlier run could not read would spoil a session of healthy messages.
     if (entries.some(isSuspect)) this.setAside.push(item)
     else this.#take(item)

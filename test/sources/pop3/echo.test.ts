@@ -9,7 +9,15 @@ import { drainInto, serve, smallMessage, texts, delivered } from '../../support/
 import { MemorySink } from '../../support/memory-sink.ts'
 
 const item = (n: number): WorkItem => ({
-  ...{ n, uidl: `uid-${n}`, listedOctets: 10, known: false, due: false, extra: false },
+  ...{
+    n,
+    uidl: `uid-${n}`,
+    listedOctets: 10,
+    known: false,
+    due: false,
+    extra: false,
+    ambiguous: false,
+  },
 })
 
 /** Messages that were issued and came; `answer` is what the server says of each number. */

@@ -9,11 +9,13 @@ import {
   smallMessage,
   texts,
 } from '../../support/drains.ts'
+import type { LedgerEntry } from '../../../src/ledger/ledger.ts'
 import { MemorySink } from '../../support/memory-sink.ts'
 
 const keep = (server: Pop3Server, sink: MemorySink, change: DrainTest = {}) =>
   drainInto(server, sink, { deletion: 'keep', ...change })
 
+const LONG = 'y'.repeat(2000)
 const THE_SAME = { uidlOf: () => 'the-same' }
 
 /** All of one unique-id and size. */
@@ -115,5 +117,89 @@ describe('G6: messages of one unique-id and size that stay on the server', () =>
     const receipt = await drainInto(server, sink, { source })
     expect(delivered(sink).sort()).toEqual(texts(6))
     expect(receipt).toMatchObject({ seen: 6, delivered: 4, deleted: 0, waiting: 6 })
+  })
+
+  it.each([
+    ['keep', 7_000],
+    ['keep', 30_000],
+    ['delete', 7_000],
+    ['delete', 30_000],
+  ] as const)(
+    '%s: are delivered where the line drops after %d octets',
+    async (deletion, octets) => {
+      const dropAfterOctets = () => octets
+      const server = await serve(0, { behaviour: { ...THE_SAME, dropAfterOctets } })
+      for (let index = 10; index < 70; index += 1) server.add(smallMessage(index, LONG))
+      const sink = new MemorySink()
+      const receipt = await drainInto(server, sink, { deletion, source: { retryPatienceMs: 3000 } })
+      expect(receipt).toMatchObject({ seen: 60, delivered: 60, kept: 0 })
+      expect(sink.records).toHaveLength(60)
+    },
+  )
+
+  it('are delivered in some days where the server gives ten a day, and hold up no other mail', async () => {
+    const server = await alike(12)
+    const sink = new MemorySink()
+    await keep(server, sink)
+    server.add(smallMessage(12, '', 'uid-12'))
+    server.setBehaviour({ uidlOf: (_, uidl) => (/^uid-1../.test(uidl) ? uidl : 'the-same') })
+    for (let index = 100; index < 108; index += 1) server.add(smallMessage(index))
+    for (let day = 0; day < 3; day += 1) {
+      server.setBehaviour({ downloadQuota: 10 })
+      await keep(server, sink, { source: { retryPatienceMs: 100 } }).catch(() => undefined)
+    }
+    expect(new Set(delivered(sink)).size).toBe(21)
+    expect(sink.records).toHaveLength(21)
+  })
+
+  it('G2: of which one is filtered, on a host that is not known yet, keep no other mail from being deleted', async () => {
+    const server = await serve(30)
+    for (const index of [31, 32, 33]) server.add(smallMessage(index, '', 'the-same'))
+    const through = [
+      (record: { raw: Buffer }) => (record.raw.includes('number 32') ? null : record),
+    ]
+    const sink = new MemorySink()
+    // Which of the three is to stay, only reading tells, and a session that has read that one must not QUIT.
+    await expect(drainInto(server, sink, { through })).rejects.toMatchObject({
+      code: 'MAILDRAIN_POP3_PROTOCOL',
+    })
+    expect(server.remaining()).toBe(3)
+    expect(sink.records).toHaveLength(32)
+    const receipt = await drainInto(server, sink, { through, source: { quitDeletes: 'no' } })
+    expect(receipt).toMatchObject({ alreadyDelivered: 2, filtered: 1, deleted: 2, remaining: 1 })
+  })
+
+  it('have their copies counted once, filtered ones too', async () => {
+    const server = await serve(0, { behaviour: THE_SAME })
+    for (const index of [0, 0]) server.add(smallMessage(index))
+    const through = [(record: { raw: Buffer }) => (record.raw.includes('number 0') ? null : record)]
+    const sink = new MemorySink()
+    const copies: number[] = []
+    for (let index = 1; index < 4; index += 1) {
+      copies.push((await keep(server, sink, { through })).copies)
+      server.add(smallMessage(index))
+    }
+    expect(copies).toEqual([1, 0, 0])
+  })
+
+  it('are not answered for by one that was set aside and has another size', async () => {
+    const server = await serve(2, { behaviour: THE_SAME }, (index) => 'x'.repeat(index))
+    const sink = await killed(server, [0])
+    const [[key, entry]] = [...sink.ledger.entries] as [[string, LedgerEntry]]
+    sink.ledger.entries.set(key, { ...entry, state: 'deadLettered' })
+    expect(await keep(server, sink)).toMatchObject({ seen: 2, delivered: 1, deadLettered: 1 })
+  })
+
+  it('are counted once when they come twice above the boundary of what is known', async () => {
+    const server = await serve(30)
+    const sink = new MemorySink()
+    await keep(server, sink)
+    for (let index = 30; index < 530; index += 1) {
+      server.add(smallMessage(index))
+      if (index === 140 || index === 141) server.add(smallMessage(12))
+    }
+    expect(await keep(server, sink)).toMatchObject({
+      ...{ seen: 530, delivered: 500, alreadyDelivered: 30, copies: 2 },
+    })
   })
 })
