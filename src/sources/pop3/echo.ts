@@ -23,7 +23,7 @@ export interface EchoOptions<Item extends Numbered> {
    */
   readonly host: { bound: number; doubtful: boolean }
   /**
-   * Nothing is asked while a reply is awaited. A server that drops whoever pipelines (o2.pl) must not be taken for one that
+   * Nothing is asked while a reply is awaited, nor about what has not come. A server that drops whoever pipelines (o2.pl) must not be taken for one that
    * cannot read a message.
    */
   readonly alone?: boolean
@@ -137,7 +137,8 @@ export class Echo<Item extends Numbered> {
     const upTo = this.#issued
     this.#unasked = 0
     const { ask, alone } = this.#options
-    const answer = alone === true ? handled.then(() => ask(item)) : ask(item)
+    const answer =
+      alone === true ? handled.then(() => this.#held.length === 0 || ask(item)) : ask(item)
     answer.catch(() => undefined)
     // One after the other: a later echo that matches must not let pass what an earlier one is about to refuse.
     this.#settling = this.#settling

@@ -66,6 +66,7 @@ export class Keeper {
     const undeletable = this.#state.refused.takeHopeless()
     if (undeletable.length > 0) await this.keepUndeletable(undeletable)
     for (const oversize of this.#state.grown.splice(0)) await this.#keepOversize(oversize)
+    this.#state.settleSuspects()
     for (const suspect of this.#state.suspects.values())
       if (suspect.attempts >= SUSPECT_ATTEMPTS) await this.#keepSuspect(suspect)
   }

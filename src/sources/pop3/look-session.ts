@@ -142,7 +142,7 @@ interface Items {
  */
 function surestFirst(course: Course, { client }: Opened, plan: WorkPlan, task: Items): Items {
   if (!course.deleting || task.retrying || course.removes(client) === 'deleted') return task
-  const goes = ({ due, ambiguous }: WorkItem) => (course.due.waits ? due : !ambiguous)
+  const goes = ({ due, ambiguous }: WorkItem) => (due || !course.due.waits) && !ambiguous
   const sure = task.items.filter(goes)
   if (sure.length === 0) return task
   plan.leftover += task.items.length - sure.length

@@ -64,6 +64,9 @@ export class RunState {
   standingBefore: number | undefined
 
   #mark = '0 0 0'
+  /** Of this session: suspects, and those listed like a suspect that came whole. */
+  readonly #suspected = new Set<string>()
+  readonly #came = new Set<string>()
 
   constructor(context: SourceContext) {
     this.#context = context
@@ -95,6 +98,7 @@ export class RunState {
       attempts: this.#before(item) ? SUSPECT_ATTEMPTS - 1 : 0,
     }
     suspect.attempts += 1
+    this.#suspected.add(id)
     suspect.cause = cause
     suspect.octets = octets
     suspect.sha256 = sha256
@@ -127,13 +131,23 @@ export class RunState {
     return this.suspects.get(identify(item.uidl, item.listedOctets))?.sha256 === sha256
   }
 
-  /** Its whole bytes came after all. */
-  readAgain(item: WorkItem): void {
-    this.suspects.delete(identify(item.uidl, item.listedOctets))
+  /** Its whole bytes came. */
+  came({ uidl, listedOctets }: WorkItem): void {
+    if (this.isSuspect(uidl, listedOctets)) this.#came.add(identify(uidl, listedOctets))
   }
 
-  forgetSuspect(suspect: Suspect): void {
-    this.readAgain(suspect.item)
+  /**
+   * After a session: suspects that came whole after all are none any more. Where one that is listed alike failed in the same
+   * session, what came was another message.
+   */
+  settleSuspects(): void {
+    for (const id of this.#came) if (!this.#suspected.has(id)) this.suspects.delete(id)
+    this.#came.clear()
+    this.#suspected.clear()
+  }
+
+  forgetSuspect({ item }: Suspect): void {
+    this.suspects.delete(identify(item.uidl, item.listedOctets))
   }
 
   delivered(message: RawMessage): void {

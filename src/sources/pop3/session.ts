@@ -303,7 +303,7 @@ export class Session {
     if (isOther(context.ledger, item, message)) this.#options.host.uidlRepeats()
     if (message.key === this.#options.spared) this.#options.host.quitLeftRead()
     state.tally.see(message.key)
-    state.readAgain(item)
+    state.came(item)
     const settled = (verdict: Verdict) => this.#settled(item, message, verdict, collector.credit)
     const { repeated } = this.#options
     const watched = item.uidl === null || repeated === 'unknown' || repeated.has(item.uidl)

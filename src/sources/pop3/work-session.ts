@@ -161,20 +161,26 @@ function lose(course: Course, opened: Opened, session: Session, error: unknown):
  * new, their further numbers are no new messages: then the others may be.
  * @param answered messages that were answered for when it began
  */
-function noteAmbiguous({ state }: Course, session: Session, plan: WorkPlan, answered: number) {
+function noteAmbiguous(course: Course, session: Session, plan: WorkPlan, answered: number): void {
+  const { state } = course
+  // Numbers are others from now on, and nothing else told which message it was.
+  if (!tells(course, course.stalledAt?.uidl)) course.stalledAt = undefined
   if (session.cutShort || (plan.remaining > 0 && state.tally.answered > answered)) return
   for (const uidl of plan.ambiguous) state.ambiguous.add(uidl)
+  // All of them were read: what is left of them may be what the ledger knows, and is to stay.
+  for (const uidl of plan.distrusted) state.ambiguous.delete(uidl)
 }
 
 /** Is it the message at which the last session was lost as well? Where unique-ids repeat, it takes its number to tell. */
-const isSame = ({ stalledAt: before, host }: Course, { uidl, n }: WorkItem): boolean =>
-  before?.uidl === uidl && (before.n === n || !host.repeatsUidls)
+const isSame = (course: Course, { uidl, n }: WorkItem): boolean =>
+  course.stalledAt?.uidl === uidl && (course.stalledAt.n === n || tells(course, uidl))
+
+const tells = ({ host }: Course, uidl: string | null | undefined): boolean =>
+  uidl !== null && !host.repeatsUidls
 
 function ended(course: Course, session: Session, { plan }: Task, quit: boolean): void {
   const { state, context } = course
   // What was spoilt is durable by now: a session of known messages only can QUIT.
-  // Numbers are others now, and nothing else tells which message it was.
-  if (course.host.repeatsUidls) course.stalledAt = undefined
   course.knownOnly = session.spoilt && !quit && course.deleting && session.progressed > 0
   course.expectNothing =
     quit && plan.remaining === 0 && !session.cutShort && plan.setAside.length === 0

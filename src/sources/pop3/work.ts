@@ -127,6 +127,11 @@ export class WorkPlan {
     this.#alike = new Occurrences(options.random)
   }
 
+  /** Unique-ids of which all numbers are read. */
+  get distrusted(): Iterable<string> {
+    return this.#options.ambiguous ?? []
+  }
+
   /** UIDLs listed more than once, as far as the plan looked. */
   get repeated(): { has(uidl: string): boolean } {
     return this.#occurrences.repeated
@@ -192,7 +197,7 @@ export class WorkPlan {
   /** Known messages first: once they are deleted, a lost session costs less. */
   get items(): readonly WorkItem[] {
     const { knownOnly } = this.#options
-    if (knownOnly && this.#known.length > 0) return this.#known
+    if (knownOnly && this.#known.some(({ ambiguous }) => !ambiguous)) return this.#known
     return [...this.#known, ...this.#fresh]
   }
 
@@ -231,8 +236,11 @@ export class WorkPlan {
 
   #take(item: WorkItem): void {
     if (!item.known) this.freshMessages += 1
-    this.#messages += 1
-    this.#octets += this.#options.octetsOf(item)
+    // Read however full the session is: it must not be full of them either.
+    if (!item.ambiguous) {
+      this.#messages += 1
+      this.#octets += this.#options.octetsOf(item)
+    }
     const list = item.known ? this.#known : this.#fresh
     list.push(item)
   }

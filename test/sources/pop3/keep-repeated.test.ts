@@ -9,6 +9,7 @@ import {
   smallMessage,
   texts,
 } from '../../support/drains.ts'
+import { systemClock } from '../../../src/clock.ts'
 import type { LedgerEntry } from '../../../src/ledger/ledger.ts'
 import { MemorySink } from '../../support/memory-sink.ts'
 
@@ -201,5 +202,55 @@ describe('G6: messages of one unique-id and size that stay on the server', () =>
     expect(await keep(server, sink)).toMatchObject({
       ...{ seen: 530, delivered: 500, alreadyDelivered: 30, copies: 2 },
     })
+  })
+
+  it.each([0, 1, 2])('G8: of which one, %d, cannot be read, are kept or delivered', async (bad) => {
+    const errorOnRetr = (index: number) => (index === bad ? 'busy' : undefined)
+    const server = await serve(3, { behaviour: { ...THE_SAME, errorOnRetr } })
+    const sink = new MemorySink()
+    const receipt = await keep(server, sink)
+    expect(receipt).toMatchObject({ seen: 3, delivered: 2, kept: 1, remaining: 3 })
+    expect(delivered(sink)).toEqual(texts(3).filter((_, index) => index !== bad))
+  })
+
+  /** Filters the message with this number in its subject. */
+  const without = (index: number) => [
+    (record: { raw: Buffer }) => (record.raw.includes(`number ${index}\r`) ? null : record),
+  ]
+
+  it('G2: of which the first is filtered, are delivered and deleted on a host that is not known yet', async () => {
+    const server = await alike(3)
+    const receipt = await drainInto(server, new MemorySink(), { through: without(0) })
+    expect(receipt).toMatchObject({ delivered: 2, filtered: 1, deleted: 2, remaining: 1 })
+  })
+
+  it.each([2, 3, 5])(
+    'G2: before other mail, in sessions of %d, keep none of it from being deleted',
+    async (sessionMessages) => {
+      const server = await serve(0)
+      for (const index of [31, 32, 33]) server.add(smallMessage(index, '', 'the-same'))
+      for (let index = 40; index < 52; index += 1) server.add(smallMessage(index))
+      const sink = new MemorySink()
+      const source = { sessionMessages, windowMessages: 2 }
+      const run = drainInto(server, sink, { through: without(32), source })
+      await expect(run).rejects.toMatchObject({ code: 'MAILDRAIN_POP3_PROTOCOL' })
+      expect([server.remaining(), sink.records.length]).toEqual([3, 14])
+    },
+  )
+
+  it('G2: that are due, and one of which is filtered, hold up neither new mail nor other mail that is due', async () => {
+    const server = await serve(10)
+    for (const index of [31, 32]) server.add(smallMessage(index, '', 'the-same'))
+    const through = without(32)
+    const sink = new MemorySink()
+    let later = 0
+    const clock = { ...systemClock, now: () => systemClock.now() + later }
+    await keep(server, sink, { through, clock })
+    later = 2 * 60 * 60 * 1000
+    server.add(smallMessage(60))
+    const source = { deleteAfterMs: 60 * 60 * 1000 }
+    const run = drainInto(server, sink, { through, clock, source })
+    await expect(run).rejects.toMatchObject({ code: 'MAILDRAIN_POP3_PROTOCOL' })
+    expect([server.remaining(), sink.records.length]).toEqual([3, 12])
   })
 })

@@ -35,3 +35,15 @@ it('G8: what an earlier run could not read is read', async () => {
   server.setBehaviour({ errorOnRetr: undefined, breaksPipelining: true })
   expect(await drainInto(server, sink, { source })).toMatchObject({ delivered: 1, kept: 0 })
 })
+
+it('G8: nothing is asked behind a RETR that was refused', async () => {
+  const unreadable = (...indexes: number[]) => ({
+    errorOnRetr: (index: number) => (indexes.includes(index) ? 'busy' : undefined),
+  })
+  const server = await serve(4, { behaviour: unreadable(1, 2) })
+  const sink = new MemorySink()
+  expect(await drainInto(server, sink, { source, deletion: 'keep' })).toMatchObject({ kept: 2 })
+  server.setBehaviour({ ...unreadable(1), breaksPipelining: true, delayMs: 20 })
+  const receipt = await drainInto(server, sink, { source, deletion: 'keep' })
+  expect(receipt).toMatchObject({ delivered: 1, kept: 1, sessions: 1 })
+})
