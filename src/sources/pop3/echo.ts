@@ -23,8 +23,8 @@ export interface EchoOptions<Item extends Numbered> {
    */
   readonly host: { bound: number; doubtful: boolean }
   /**
-   * Nothing is asked while a reply is awaited, nor about what has not come. A server that drops whoever pipelines (o2.pl) must not be taken for one that
-   * cannot read a message.
+   * Nothing is asked while a reply is awaited, nor about what has not come. A server that drops whoever pipelines (o2.pl) must
+   * not be taken for one that cannot read a message.
    */
   readonly alone?: boolean
   readonly fail: (error: unknown) => void

@@ -167,7 +167,7 @@ function noteAmbiguous(course: Course, session: Session, plan: WorkPlan, answere
   if (!tells(course, course.stalledAt?.uidl)) course.stalledAt = undefined
   if (session.cutShort || (plan.remaining > 0 && state.tally.answered > answered)) return
   for (const uidl of plan.ambiguous) state.ambiguous.add(uidl)
-  // All of them were read: what is left of them may be what the ledger knows, and is to stay.
+  // They were read, or nothing came of it: what is left of them may be what the ledger knows, and is to stay.
   for (const uidl of plan.distrusted) state.ambiguous.delete(uidl)
 }
 
