@@ -1,6 +1,6 @@
 /** A real broker that asks for TLS and a login, and for the login again and again. */
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { silentLogger } from '../../src/logger.ts'
 import type { Receipt } from '../../src/pipeline/receipt.ts'
 import { KafkajsClient } from '../../src/sinks/kafka/kafkajs-client.ts'
@@ -12,6 +12,7 @@ import { hasJava } from '../fixtures/kafka-broker.ts'
 import { type SecureBroker, startSecureBroker } from '../fixtures/kafka-secure.ts'
 import { drainInto } from '../support/drains.ts'
 import { notFull } from '../support/full.ts'
+import { API, KafkaProxy } from '../support/kafka-proxy.ts'
 import { knownMailbox } from '../support/known-mailbox.ts'
 import { sha256 } from '../support/topics.ts'
 import { until } from '../support/until.ts'
@@ -46,7 +47,7 @@ describe.skipIf(wanting !== undefined)(`a login${wanting ? `: ${wanting}` : ''}`
 
   type Mechanism = NonNullable<KafkaSinkOptions['sasl']>['mechanism']
   const options = (mechanism: Mechanism, password = broker.password): KafkaSinkOptions => ({
-    ...{ brokers: broker.brokers, topic, openPatienceMs: 0 },
+    ...{ brokers: broker.brokers, topic },
     ssl: { ca: broker.ca },
     sasl: { mechanism, username: broker.username, password },
   })
@@ -78,6 +79,17 @@ describe.skipIf(wanting !== undefined)(`a login${wanting ? `: ${wanting}` : ''}`
     },
     120_000,
   )
+
+  it('fault 91: the connection breaks off under a login: no refusal, and each message is there once', async () => {
+    const proxy = await KafkaProxy.start()
+    onTestFinished(() => proxy.close())
+    proxy.brokerPort = broker.readablePort
+    proxy.meddle({ apiKey: API.saslAuthenticate, how: 'lose' })
+    const given = { ...options('plain'), ssl: false, brokers: [`127.0.0.1:${proxy.port}`] }
+    await drain(given)
+    expect(proxy.meddled).toBe(1)
+    await expectDelivered(given)
+  }, 120_000)
 
   it('fault 91: a wrong password is refused before any mail is read', async () => {
     await expect(drain(options('plain', 'wrong'))).rejects.toMatchObject({

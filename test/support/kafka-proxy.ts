@@ -6,7 +6,7 @@ import { type Server, type Socket, connect, createServer } from 'node:net'
 import { freePort } from '../fixtures/free-port.ts'
 
 /** Kafka protocol: api keys. */
-export const API = { produce: 0, initProducerId: 22, endTxn: 26 } as const
+export const API = { produce: 0, initProducerId: 22, endTxn: 26, saslAuthenticate: 36 } as const
 
 export interface Meddling {
   readonly apiKey: number

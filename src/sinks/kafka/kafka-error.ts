@@ -46,6 +46,13 @@ const REFUSALS = new Map<number, string>([
   [PROTOCOL.policyViolation, 'make the topic beforehand, as the policy of the cluster wants it'],
 ])
 
+/**
+ * kafkajs 2.2 says that a login failed also when the connection broke off under it or nobody answered, and keeps of the
+ * reason only the text. These are its own texts for that, none of which a broker sends.
+ */
+const LOGIN_BROKEN_OFF =
+  / failed: (Closed connection|Connection closed by the server|Connection error: |Connection timeout|Not connected|Request SaslAuthenticate\(.*\) timed out)/
+
 interface ProtocolFailure {
   readonly code?: unknown
   readonly cause?: unknown
@@ -102,8 +109,8 @@ export function kafkaFailure(error: unknown, what: string): MaildrainError {
   // Ours, or the library's: waiting does not help.
   if (error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError)
     return new MaildrainError('MAILDRAIN_INTERNAL', failed, options)
-  for (const { name } of causes(error))
-    if (name === 'KafkaJSSASLAuthenticationError')
+  for (const { name, message } of causes(error))
+    if (name === 'KafkaJSSASLAuthenticationError' && !LOGIN_BROKEN_OFF.test(message))
       return new SinkError(
         'MAILDRAIN_SINK_REFUSED',
         `${failed}; correct user and password`,

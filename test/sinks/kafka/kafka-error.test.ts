@@ -6,6 +6,10 @@ import { protocolError } from '../../support/model-broker.ts'
 const kafkajs = (name: string, message: string, cause?: unknown): Error =>
   Object.assign(new Error(message, { cause }), { name })
 
+/** As kafkajs 2.2 wraps the reason, of which it keeps the text alone. */
+const login = (reason: string): Error =>
+  kafkajs('KafkaJSSASLAuthenticationError', `SASL PLAIN authentication failed: ${reason}`)
+
 it.each([
   [
     'a refused connection',
@@ -27,7 +31,14 @@ it.each([
     kafkajs('KafkaJSNumberOfRetriesExceeded', 'gave up', protocolError(53, 'TRANSACTIONAL_ID')),
     'MAILDRAIN_SINK_REFUSED',
   ],
-  ['a wrong password', kafkajs('KafkaJSSASLAuthenticationError', 'no'), 'MAILDRAIN_SINK_REFUSED'],
+  ['a wrong password', login('Authentication failed'), 'MAILDRAIN_SINK_REFUSED'],
+  ['a login cut off', login('Closed connection'), 'MAILDRAIN_SINK_UNREACHABLE'],
+  ['a login reset', login('Connection error: reset'), 'MAILDRAIN_SINK_UNREACHABLE'],
+  [
+    'a login that nobody answers',
+    login('Request SaslAuthenticate(key: 36, version: 1) timed out'),
+    'MAILDRAIN_SINK_UNREACHABLE',
+  ],
   [
     'a compression without its codec',
     kafkajs('KafkaJSNotImplemented', 'no'),
