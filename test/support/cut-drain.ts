@@ -72,6 +72,16 @@ const QUICK: Partial<Pop3SourceOptions> = {
   ...{ retryPatienceMs: 1000, lookDelaysMs: [1, 2, 4], windowMessages: 5 },
 }
 
+/** What a busy machine holds up for a second is one session all the same: the drain that the places of the cuts are taken from. */
+const UNHURRIED: Partial<Pop3SourceOptions> = {
+  ...{ greetingTimeoutMs: 60_000, capaTimeoutMs: 60_000, authTimeoutMs: 60_000 },
+  ...{ commandTimeoutMs: 60_000, idleTimeoutMs: 60_000, quitTimeoutMs: 60_000 },
+}
+
+/** Over a line that holds: what is said on it, and how many octets pass. */
+export const uncutDrain = (options: Omit<CutDrain, 'fault'> = {}): Promise<CutOutcome> =>
+  cutDrain({ ...options, source: { ...UNHURRIED, ...options.source } })
+
 export async function cutDrain(options: CutDrain = {}): Promise<CutOutcome> {
   const { messages = 20, fault, behaviour = {}, capabilities = {}, source } = options
   const mailbox = cutMailbox(messages)

@@ -1,7 +1,7 @@
 /** What is tried at each place where a line can be cut, of every server that it is tried on. */
 import { expect } from 'vitest'
 import type { Behaviour, LineFault } from '../../src/testing/index.ts'
-import { cutDrain } from './cut-drain.ts'
+import { uncutDrain } from './cut-drain.ts'
 import { commandsOf, octetCuts, proveCuts, replyCuts } from './cuts.ts'
 import { notFull } from './full.ts'
 
@@ -10,7 +10,7 @@ const isFull = notFull === undefined
 /** Every octet; otherwise every 37th, which no length of a usual line divides. */
 export async function cutAtOctets(behaviour: Behaviour): Promise<void> {
   const places = isFull ? { step: 1, offset: 0 } : { step: 37, offset: 11 }
-  const clean = await cutDrain({ behaviour })
+  const clean = await uncutDrain({ behaviour })
   const cuts = octetCuts(clean.passed, places)
   expect(cuts.length).toBeGreaterThan(3500 / places.step)
   const { wrong, missed } = await proveCuts(cuts, { behaviour })
@@ -23,7 +23,7 @@ const SILENT_AT_ONCE = 16
 
 /** Nothing more of one side arrives, after some of the octets, and nobody hangs up. */
 export async function silenceAtOctets(behaviour: Behaviour): Promise<void> {
-  const clean = await cutDrain({ behaviour })
+  const clean = await uncutDrain({ behaviour })
   const step = isFull ? 13 : 211
   const cuts = octetCuts(clean.passed, { step, offset: 5, then: 'swallow' })
   const { wrong, missed } = await proveCuts(cuts, { behaviour }, SILENT_AT_ONCE)
@@ -33,7 +33,7 @@ export async function silenceAtOctets(behaviour: Behaviour): Promise<void> {
 
 /** Before and after every reply; otherwise some of them. */
 export async function cutAtReplies(behaviour: Behaviour, then: LineFault['then']): Promise<void> {
-  const clean = await cutDrain({ behaviour })
+  const clean = await uncutDrain({ behaviour })
   const cuts = replyCuts(commandsOf(clean), then)
   expect(cuts.length).toBeGreaterThan(200)
   const some = cuts.filter((_, index) => isFull || index % 7 === 3)

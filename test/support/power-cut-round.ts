@@ -37,8 +37,10 @@ const DISK_MIB = 48
 const SESSION = 25
 /** Of each cut in five: before or while the file is made. */
 const EARLY_MS = [100, 700] as const
-/** After the login, else. */
-const LATE_MS = [0, 900] as const
+/** Else after at most so many commands of that run, whatever time a busy machine takes for them: some sessions. */
+const LATE_COMMANDS = 200
+/** And so long after the command, for what is under way between two of them. */
+const LATE_MS = [0, 30] as const
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -92,11 +94,12 @@ async function frozenRun(
   disk: DiskImage,
   random: () => number,
 ): Promise<CliRun | undefined> {
-  const { logins } = mail.server
+  const { server } = mail
   const run = startCli(mail.args(SESSION), stateOn(disk))
   const { child } = run
   const early = random() < 0.2
-  while (!early && mail.server.logins === logins && child.exitCode === null) await pause(5)
+  const until = server.log.length + 1 + random() * LATE_COMMANDS
+  while (!early && server.log.length < until && child.exitCode === null) await pause(1)
   const [least, most] = early ? EARLY_MS : LATE_MS
   await pause(least + random() * (most - least))
   if (child.exitCode === null && child.kill('SIGSTOP') && (await stopped(child))) return run
