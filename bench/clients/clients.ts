@@ -15,9 +15,17 @@ import { serveScript } from './server.ts'
 const CLIENTS = ['maildrain', 'node-pop3', 'poplib', 'mailpop3', 'yapople'] as const
 export type Client = (typeof CLIENTS)[number]
 
-/** Time that clients are told to wait at most, where they can be told. */
 const TIMEOUT_MS = 1500
 const LIMIT_MS = 8000
+
+export interface Waits {
+  /** Milliseconds that clients are told to wait at most, where they can be told. */
+  readonly timeoutMs: number
+  /** Milliseconds after which a client is killed. */
+  readonly limitMs: number
+}
+
+const WAITS: Waits = { timeoutMs: TIMEOUT_MS, limitMs: LIMIT_MS }
 
 interface Outcome {
   readonly outcome: 'done' | 'crash' | 'absent' | 'hang'
@@ -37,7 +45,7 @@ interface Row {
   readonly cells: ReadonlyMap<Client, Cell>
 }
 
-function child(client: Client, job: object, ca: string): Promise<Outcome> {
+function child(client: Client, job: object, ca: string, limitMs: number): Promise<Outcome> {
   return new Promise((resolve) => {
     const script = join(import.meta.dirname, 'child.mjs')
     const running = spawn(process.execPath, [script, client, JSON.stringify(job)], {
@@ -46,9 +54,9 @@ function child(client: Client, job: object, ca: string): Promise<Outcome> {
     })
     let outcome: Outcome | undefined
     const limit = setTimeout(() => {
-      outcome ??= { outcome: 'hang' }
+      outcome ??= { outcome: 'hang', error: `no end in ${limitMs / 1000} s` }
       running.kill('SIGKILL')
-    }, LIMIT_MS)
+    }, limitMs)
     running.on('message', (message) => (outcome ??= message as Outcome))
     running.on('exit', (code) => {
       clearTimeout(limit)
@@ -70,8 +78,7 @@ const short = (text: string): string =>
 
 function judge(one: TortureCase, got: Outcome, commands: readonly string[]): Cell {
   if (got.outcome === 'absent') return { mark: 'not offered', note: '' }
-  if (got.outcome === 'hang')
-    return { mark: 'hang', note: got.error ?? `no end in ${LIMIT_MS / 1000} s` }
+  if (got.outcome === 'hang') return { mark: 'hang', note: got.error ?? '' }
   if (got.outcome === 'crash') return { mark: 'crash', note: short(got.error ?? '') }
   const wrong = one.judge(got.results ?? [], commands)
   if (wrong !== undefined) return { mark: 'wrong', note: short(wrong) }
@@ -131,13 +138,14 @@ export async function torture(
   client: Client,
   one: TortureCase,
   certificates: Certificates,
+  { timeoutMs, limitMs }: Waits = WAITS,
 ): Promise<Cell> {
   const certificate = one.certificate && certificates[one.certificate]
   const server = await serveScript({ ...one.script, certificate })
   const account = { host: 'localhost', port: server.port, user: 'ann', password: PASSWORD }
-  const job = { tls: 'none', timeoutMs: TIMEOUT_MS, ...account, ...one.job }
+  const job = { tls: 'none', timeoutMs, ...account, ...one.job }
   try {
-    return judge(one, await child(client, job, certificates.file), server.commands)
+    return judge(one, await child(client, job, certificates.file, limitMs), server.commands)
   } finally {
     server.close()
   }

@@ -250,7 +250,7 @@ describe('maildrain restore', () => {
       .sort()
     expect(found).toEqual(messages.map(({ raw }) => raw.toString('hex')).sort())
     expect(readdirSync(join(directory, 'tmp'))).toEqual([])
-  }, 60_000)
+  }, 180_000)
 
   it.each<[string, string, RegExp]>([
     ['another form', 'sqlite:x', /--to cannot be understood.*maildir:PATH, mbox:PATH or eml:PATH/],

@@ -115,7 +115,7 @@ describe.concurrent('what may pass by itself is waited for', () => {
   it('Kafka down: exit 5 after it was waited for', async () => {
     const result = await runCli(drainArgs({ to: 'kafka://127.0.0.1:1/mail' }))
     expectRefused(result, 5, 'MAILDRAIN_SINK_UNREACHABLE', '127.0.0.1:1')
-  }, 90_000)
+  }, 270_000)
 })
 
 describe('the destination', () => {

@@ -94,7 +94,7 @@ describe('access tokens', () => {
     const chatty = await drain(server, ['--token-command', `echo token: ${CANARY}`])
     expectRefused(chatty, 2, 'MAILDRAIN_CONFIG_TOKEN')
     expect(server.sessions).toBe(0)
-  }, 60_000)
+  }, 180_000)
 
   it('--token-file and MAILDRAIN_TOKEN', async () => {
     const first = await serveTokens('good')
@@ -182,7 +182,7 @@ describe.skipIf(noOpenssl !== undefined)(`TLS${noOpenssl ?? ''}`, () => {
       'MAILDRAIN_CONFIG_CLIENT_CERTIFICATE',
       'chmod 600',
     )
-  }, 60_000)
+  }, 180_000)
 
   it('--tls-pin takes several; another key is refused', async () => {
     const key = new X509Certificate(good.cert).publicKey.export({ type: 'spki', format: 'der' })
@@ -238,7 +238,7 @@ describe('proxies', () => {
         'MAILDRAIN_POP3_CLEARTEXT',
       )
     },
-    60_000,
+    180_000,
   )
 
   it('a password in its address is refused, and not shown', async () => {

@@ -148,7 +148,7 @@ describe('maildrain plan', () => {
     const { code, stdout, stderr } = await runCli(['plan', ...args], env)
     expect(code, stderr).toBe(0)
     expect(JSON.parse(stdout)).toMatchObject({ messages: 100_000, uidls: { named: 100_000 } })
-  }, 60_000)
+  }, 180_000)
 })
 
 describe('maildrain plan --rehearse', () => {
@@ -169,7 +169,7 @@ describe('maildrain plan --rehearse', () => {
     expect(stdout).toContain(`${mailbox.totalOctets.toLocaleString('en-US')} octets of raw mail`)
     expect(stdout).toMatch(/It took .*; .*\s+were\s+predicted/)
     expect([...readdirSync(directory), ...readdirSync(temporary)]).toEqual([])
-  }, 60_000)
+  }, 180_000)
 
   it('of a sample: every k-th message, time scaled, and without --delete nothing is deleted', async () => {
     await serve({ mailbox: smallMailbox(90), capabilities: { pipelining: false } })
@@ -178,7 +178,7 @@ describe('maildrain plan --rehearse', () => {
     const { receipt, seconds } = rehearsal ?? expect.fail('no rehearsal')
     expect(receipt).toMatchObject({ delivered: 30, deleted: 0, remaining: 30 })
     expect(seconds).toBeCloseTo(3 * receipt.seconds, 3)
-  }, 60_000)
+  }, 180_000)
 
   it('a signal ends it: exit 130, no receipt, nothing left behind', async () => {
     // NOOP gives the round trip: without PIPELINING long enough to be stopped in the middle.
@@ -198,5 +198,5 @@ describe('maildrain plan --rehearse', () => {
     expect(stdout).toMatch(/Nothing was touched/)
     expect(stdout).not.toContain('Rehearsal')
     expect(readdirSync(temporary)).toEqual([])
-  }, 60_000)
+  }, 180_000)
 })

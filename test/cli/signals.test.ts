@@ -159,7 +159,7 @@ describe('maildrain watch', () => {
     expect(said.filter((msg) => msg === 'poll brought mail')).toHaveLength(2)
     expect(said.filter((msg) => msg === 'progress').length).toBeLessThanOrEqual(2)
     expect(said.filter((msg) => msg.startsWith('logged in'))).toHaveLength(1)
-  }, 30_000)
+  }, 90_000)
 
   it('a rejected password ends it: exit 3', async () => {
     const { args } = await setup({ rejectLogin: '[AUTH] no' }, 3)

@@ -82,7 +82,7 @@ describe('the guide of the POP3 client', () => {
           `${file?.fileName.slice(directory.length) ?? ''} ${ts.flattenDiagnosticMessageText(messageText, '\n')}`,
       )
     expect(complaints).toEqual([])
-  }, 60_000)
+  }, 180_000)
 
   it.each(programs.map(({ heading, code }) => [heading, code] as const))(
     'what it shows under "%s" runs',
@@ -91,7 +91,7 @@ describe('the guide of the POP3 client', () => {
       expect(output).not.toContain('secret')
       expect(status, output).toBe(0)
     },
-    60_000,
+    180_000,
   )
 
   it('reads the exact bytes of a message, and deletes one of two', () => {

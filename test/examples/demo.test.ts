@@ -15,4 +15,4 @@ it('the demo drains, is killed, resumes, and proves that nothing was lost', () =
   )
   expect(checked).toBe('checked 1,500 equal by SHA-256 · 0 lost · 0 duplicated · mailbox empty')
   expect(look).toContain(`sqlite3 ${dir}/run-`)
-}, 120_000)
+}, 360_000)

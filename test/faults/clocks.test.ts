@@ -86,6 +86,6 @@ describe.skipIf(noFaketime !== undefined)(
       expect(mail.fates()).toEqual(NO_LOSS)
       expect(mail.server.remaining()).toBe(0)
       await mail.close()
-    }, 60_000)
+    }, 180_000)
   },
 )

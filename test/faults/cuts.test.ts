@@ -11,17 +11,17 @@ it('fault 8: the line is cut after every octet, in both directions', () => cutAt
 it(
   'fault 9: the line is cut before and after the reply to each command',
   () => cutAtReplies({}, 'reset'),
-  300_000,
+  900_000,
 )
 
 it.skipIf(notFull !== undefined)(
   'fault 9: nothing more comes from before or after the reply to each command, and nobody hangs up',
   () => cutAtReplies({}, 'swallow'),
-  300_000,
+  900_000,
 )
 
 it.skipIf(notFull !== undefined)(
   'fault 8: nothing more of one side arrives after an octet, and nobody hangs up',
   () => silenceAtOctets({}),
-  300_000,
+  900_000,
 )

@@ -48,7 +48,7 @@ describe('two drainers on one host', () => {
     expect(mail.fates()).toEqual(NO_LOSS)
     expect(mail.server.remaining()).toBe(0)
     await mail.close()
-  }, 60_000)
+  }, 180_000)
 
   it.skipIf(notFull !== undefined).each([
     ['reading', 'RETR', 10],
@@ -79,6 +79,6 @@ describe('two drainers on one host', () => {
       expect(mail.fates()).toEqual(NO_LOSS)
       await mail.close()
     },
-    60_000,
+    180_000,
   )
 })

@@ -87,7 +87,7 @@ describe.skipIf(wanting !== undefined)(`three brokers${wanting ? `: ${wanting}` 
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(await readTopic(cluster.brokers, topic, MANY)).toHaveLength(MANY)
     await fast.close()
-  }, 120_000)
+  }, 360_000)
 
   it('fault 80: the leader of the mail, and then that of the ledger, is killed', async () => {
     const run = start()
@@ -100,7 +100,7 @@ describe.skipIf(wanting !== undefined)(`three brokers${wanting ? `: ${wanting}` 
     await kill(second)
     await expectDrained(run)
     expect(await placesOf(topic, 0)).not.toEqual([leader])
-  }, 180_000)
+  }, 540_000)
 
   it('fault 88: each broker that may be the coordinator is killed, one after the other', async () => {
     const run = start()
@@ -112,7 +112,7 @@ describe.skipIf(wanting !== undefined)(`three brokers${wanting ? `: ${wanting}` 
       await restart()
     }
     await expectDrained(run)
-  }, 240_000)
+  }, 720_000)
 
   it('fault 81: two of three replicas are gone for 10 s: nothing is deleted meanwhile', async () => {
     const run = start()
@@ -128,5 +128,5 @@ describe.skipIf(wanting !== undefined)(`three brokers${wanting ? `: ${wanting}` 
     expect(run.child.exitCode).toBeNull()
     await restart()
     await expectDrained(run)
-  }, 240_000)
+  }, 720_000)
 })

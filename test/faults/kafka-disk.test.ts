@@ -60,5 +60,5 @@ it.skipIf(wanting !== undefined)(
     await server.close()
     spawnSync('umount', ['-l', directory])
   },
-  180_000,
+  540_000,
 )

@@ -51,5 +51,5 @@ it.skipIf(wanting !== undefined)(
     await broker.stop()
     await server.close()
   },
-  120_000,
+  360_000,
 )

@@ -77,7 +77,7 @@ describe.skipIf(wanting !== undefined)(`a login${wanting ? `: ${wanting}` : ''}`
       await drain(given)
       await expectDelivered(given)
     },
-    120_000,
+    360_000,
   )
 
   it('fault 91: the connection breaks off under a login: no refusal, and each message is there once', async () => {
@@ -89,7 +89,7 @@ describe.skipIf(wanting !== undefined)(`a login${wanting ? `: ${wanting}` : ''}`
     await drain(given)
     expect(proxy.meddled).toBe(1)
     await expectDelivered(given)
-  }, 120_000)
+  }, 360_000)
 
   it('fault 91: a wrong password is refused before any mail is read', async () => {
     await expect(drain(options('plain', 'wrong'))).rejects.toMatchObject({
@@ -110,5 +110,5 @@ describe.skipIf(wanting !== undefined)(`a login${wanting ? `: ${wanting}` : ''}`
     broker.setPassword(broker.password)
     await drain(given)
     await expectDelivered(given)
-  }, 180_000)
+  }, 540_000)
 })

@@ -96,7 +96,7 @@ it('fault 70: cut off anywhere: nothing is deleted, and with the whole file ever
     found.push(await outcome(whole.subarray(0, length), whole))
   }
   expect(new Set(found)).toEqual(new Set(['refused']))
-}, 240_000)
+}, 720_000)
 
 it('fault 71: a bit flipped anywhere: refused, or drained as if it were whole', async () => {
   const whole = await wholeFile()
@@ -110,7 +110,7 @@ it('fault 71: a bit flipped anywhere: refused, or drained as if it were whole', 
   }
   expect(found).toContain('whole')
   if (notFull === undefined) expect(found).toContain('refused')
-}, 240_000)
+}, 720_000)
 
 it('fault 71: a bit flipped in what an index of the ledger was made by: refused before anything is deleted', async () => {
   const whole = await wholeFile()

@@ -69,7 +69,7 @@ describe.skipIf(wanting !== undefined)(`memory${wanting ? `: ${wanting}` : ''}`,
     expect(ended.filter((code) => code === null).length).toBeGreaterThan(0)
     expect(mail.server.remaining()).toBe(0)
     await mail.close()
-  }, 120_000)
+  }, 360_000)
 
   it('fault 77: a heap that is too small: each message once', async () => {
     const mail = await KnownMail.serve(join(newDirectory(), 'mail.db'), { mailbox: largeMail() })
@@ -84,5 +84,5 @@ describe.skipIf(wanting !== undefined)(`memory${wanting ? `: ${wanting}` : ''}`,
     expect(ended.filter((code) => code === null).length).toBeGreaterThan(0)
     expect(mail.server.remaining()).toBe(0)
     await mail.close()
-  }, 120_000)
+  }, 360_000)
 })

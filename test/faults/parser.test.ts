@@ -38,5 +38,5 @@ it.each([
     const failed = sink.records.filter(({ value }) => value.parseStatus === 'failed')
     expect(failed.map(({ value }) => value.parseReasons)).toEqual([[why], [why]])
   },
-  60_000,
+  180_000,
 )

@@ -19,5 +19,5 @@ describe.skipIf(wanting !== undefined)(`power cuts${wanting ? `: ${wanting}` : '
     }
     // A cut before anything was deleted would have nothing to lose.
     expect(late).toBeGreaterThan(0)
-  }, 180_000)
+  }, 540_000)
 })

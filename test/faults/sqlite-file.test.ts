@@ -59,7 +59,7 @@ describe.skipIf(notFull !== undefined)(`another file${notFull ? `: ${notFull}` :
     expect(mail.fates()).toEqual(NO_LOSS)
     expect(mail.stored()).toBe(60)
     await mail.close()
-  }, 60_000)
+  }, 180_000)
 
   it('fault 72: an older copy of the file: nothing that was on the server when it came back is lost or doubled', async () => {
     const mail = await KnownMail.serve(newPath(), { messages: 20, mailbox: knownMailbox(20) })
@@ -76,7 +76,7 @@ describe.skipIf(notFull !== undefined)(`another file${notFull ? `: ${notFull}` :
     expect(mail.stored()).toBe(21)
     expect(mail.fates()).toEqual({ ...NO_LOSS, lost: [20] })
     await mail.close()
-  }, 60_000)
+  }, 180_000)
 
   it('fault 73: the file is gone, and its ledger with it: what is on the server is delivered again, once', async () => {
     const mail = await KnownMail.serve(newPath())
@@ -89,7 +89,7 @@ describe.skipIf(notFull !== undefined)(`another file${notFull ? `: ${notFull}` :
     expect(mail.fates()).toEqual(NO_LOSS)
     expect(mail.stored()).toBe(24)
     await mail.close()
-  }, 60_000)
+  }, 180_000)
 
   it('fault 74: the ledger of another account says nothing about this one, equal as their mail and unique-ids are', async () => {
     const mail = await KnownMail.serve(newPath(), { user: 'ann' })
@@ -102,5 +102,5 @@ describe.skipIf(notFull !== undefined)(`another file${notFull ? `: ${notFull}` :
     expect(mail.stored()).toBe(48)
     await other.close()
     await mail.close()
-  }, 60_000)
+  }, 180_000)
 })

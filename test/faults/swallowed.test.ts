@@ -66,5 +66,5 @@ it.concurrent.each([['AUTH'], ['DELE'], ['QUIT']])(
         expect(receipt).toMatchObject({ deleted: MESSAGES, verifiedGone: MESSAGES })
     }
   },
-  120_000,
+  360_000,
 )

@@ -111,19 +111,19 @@ describe.skipIf(noStrace !== undefined)(`system calls that fail${title}`, () => 
       const attempt = (n: number) => faulty({ calls: SYNCS, fault: `error=EIO:when=${n}` })
       expect(await atEach(attempt, expectStopped)).toBeGreaterThan(15)
       expect(closing).toBeLessThanOrEqual(1)
-    }, 180_000)
+    }, 540_000)
 
     it('fault 54: killed at any fsync', async () => {
       const attempt = (n: number) => faulty({ calls: SYNCS, fault: `signal=SIGKILL:when=${n}` })
       const times = await atEach(attempt, ({ result }) => expect(result.code).toBeNull())
       expect(times).toBeGreaterThan(15)
-    }, 180_000)
+    }, 540_000)
 
     it('fault 60: a write that fails with ENOSPC is written again, and the drain goes on', async () => {
       const fault = (n: number) => ({ calls: WRITES, fault: `error=ENOSPC:when=${n}` })
       const attempt = (n: number) => faulty(fault(n), { onFilesOnly: true })
       expect(await atEach(attempt, expectGoneOn, 9)).toBeGreaterThan(6)
-    }, 180_000)
+    }, 540_000)
 
     it('fault 65, 67, 99: whichever write fails with EDQUOT, EROFS or EIO, the file is not used again', async () => {
       const errors = ['EDQUOT', 'EROFS', 'EIO']
@@ -131,7 +131,7 @@ describe.skipIf(noStrace !== undefined)(`system calls that fail${title}`, () => 
       const attempt = (n: number) =>
         faulty({ calls: WRITES, fault: fault(n) }, { onFilesOnly: true })
       expect(await atEach(attempt, expectStopped, 10)).toBeGreaterThan(6)
-    }, 180_000)
+    }, 540_000)
 
     it('fault 62: every other call is interrupted', async () => {
       const calls = 'pread64,pwrite64,openat,ftruncate,fallocate'
@@ -145,6 +145,6 @@ describe.skipIf(noStrace !== undefined)(`system calls that fail${title}`, () => 
       const run = await faulty({ calls: SYNCS, fault: 'delay_enter=2000000:when=12..14' })
       expect(run.result.code, run.result.stderr).toBe(0)
       await expectWhole(run)
-    }, 60_000)
+    }, 180_000)
   })
 })

@@ -117,7 +117,7 @@ describe.skipIf(wanting !== undefined)(`audit of Kafka${wanting ? `: ${wanting}`
           position: expect.stringMatching(/^\d+:\d+$/) as string,
         },
       })
-  }, 60_000)
+  }, 180_000)
 
   it.each(['maildir', 'eml'])('%s: every message comes back byte for byte', async (format) => {
     const directory = newDirectory()

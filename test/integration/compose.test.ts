@@ -29,7 +29,7 @@ describe.skipIf(reason !== undefined)(`compose.yaml${reason ? `: ${reason}` : ''
   beforeAll(async () => {
     port = await freePort()
     await compose('build')
-  }, 600_000)
+  }, 1800_000)
   afterAll(() => compose('down', '--volumes', '--timeout', '0'), 60_000)
 
   it('drains its mailbox into its broker, and finds nothing the second time', async () => {
@@ -43,5 +43,5 @@ describe.skipIf(reason !== undefined)(`compose.yaml${reason ? `: ${reason}` : ''
     expect(await readTopic([`localhost:${port}`], 'mail', MESSAGES)).toEqual(expected)
     const second = await compose('run', '--rm', 'maildrain')
     expect(second.stdout).toMatch(/^delivered +0 /m)
-  }, 180_000)
+  }, 540_000)
 })

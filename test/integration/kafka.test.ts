@@ -141,7 +141,7 @@ describe.skipIf(noBroker !== undefined)(`Kafka${noBroker ? `: ${noBroker}` : ''}
       expect(server.log.map(({ verb }) => verb)).not.toContain('DELE')
       expect(server.remaining()).toBe(MESSAGES)
       expect(await readTopic(broker.brokers, topic, MESSAGES)).toEqual(hashesIn(MESSAGES))
-    }, 120_000)
+    }, 360_000)
 
     it('one on another host takes over: the first exits 7, nothing is lost or doubled', async () => {
       await server.close()
@@ -287,7 +287,7 @@ describe.skipIf(noBroker !== undefined)(`Kafka${noBroker ? `: ${noBroker}` : ''}
         expect(await readTopic(broker.brokers, topic, MESSAGES)).toEqual(hashesIn(MESSAGES))
         // And it can be believed from here on.
         expect(await runCli(args())).toMatchObject({ code: 0, stderr: '' })
-      }, 60_000)
+      }, 180_000)
 
       it('and mail that the data topic has lost is delivered again when that is accepted', async () => {
         expect(await runCli(keeping())).toMatchObject({ code: 0 })
@@ -297,7 +297,7 @@ describe.skipIf(noBroker !== undefined)(`Kafka${noBroker ? `: ${noBroker}` : ''}
         expect(server.remaining()).toBe(0)
         expect(await readTopic(broker.brokers, topic, MESSAGES)).toEqual(hashesIn(MESSAGES))
         expect(await runCli(args())).toMatchObject({ code: 0, stderr: '' })
-      }, 60_000)
+      }, 180_000)
     },
   )
 
@@ -330,7 +330,7 @@ describe.skipIf(noBroker !== undefined)(`Kafka${noBroker ? `: ${noBroker}` : ''}
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(server.remaining()).toBe(0)
     expect(await readTopic(broker.brokers, topic, 400)).toEqual(hashesIn(400))
-  }, 120_000)
+  }, 360_000)
 
   it('R6, fault 79: a broker that freezes is given up by the watchdog, and no message is doubled when it thaws', async ({
     skip,
@@ -344,5 +344,5 @@ describe.skipIf(noBroker !== undefined)(`Kafka${noBroker ? `: ${noBroker}` : ''}
     await broker.resume()
     await writing
     expect(await readTopic(broker.brokers, topic, 10)).toEqual(hashesOf(messages(10)))
-  }, 120_000)
+  }, 360_000)
 })

@@ -90,6 +90,6 @@ describe.skipIf(missing !== undefined)(
       database.close()
       expect(new Map(stored)).toEqual(before)
       expect(await contents()).toEqual(before)
-    }, 120_000)
+    }, 360_000)
   },
 )

@@ -54,7 +54,7 @@ it('G1, G5, fault 53: into SQLite', async () => {
   const rows = database.prepare('SELECT raw FROM messages').rows()
   database.close()
   expect(rows.map(([raw]) => sha256(raw as Buffer)).sort()).toEqual(expected())
-}, 120_000)
+}, 360_000)
 
 describe.skipIf(noBroker !== undefined)(`Kafka${noBroker ? `: ${noBroker}` : ''}`, () => {
   let broker: Broker
@@ -67,7 +67,7 @@ describe.skipIf(noBroker !== undefined)(`Kafka${noBroker ? `: ${noBroker}` : ''}
     const topic = `mail-${randomUUID()}`
     await drainUnderKills(`kafka://${broker.brokers.join(',')}/${topic}`)
     expect(await readTopic(broker.brokers, topic, MESSAGES)).toEqual(expected())
-  }, 180_000)
+  }, 540_000)
 })
 
 const wanting = noDovecot ?? notFull
@@ -101,7 +101,7 @@ describe.skipIf(wanting !== undefined)(
         const broker = await startBroker()
         await underFire(broker).finally(() => broker.stop())
       },
-      600_000,
+      1800_000,
     )
   },
 )

@@ -61,7 +61,7 @@ describe.skipIf(!hasDovecot)(`Dovecot${hasDovecot ? '' : ' (none on this machine
       })
       wrong.close()
     },
-    60_000,
+    180_000,
   )
 
   it.each<Mechanism>([...BY_TOKEN])(
@@ -89,6 +89,6 @@ describe.skipIf(!hasDovecot)(`Dovecot${hasDovecot ? '' : ' (none on this machine
       })
       wrong.close()
     },
-    60_000,
+    180_000,
   )
 })

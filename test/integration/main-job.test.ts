@@ -108,7 +108,7 @@ describe.skipIf(noDovecot !== undefined)(`from Dovecot${noDovecot ? `: ${noDovec
     expect(readTable(path)).toEqual(hashes)
     expect(await dovecot.files()).toEqual([])
     expectDrained(receipt, MESSAGES, MESSAGES)
-  }, 300_000)
+  }, 900_000)
 
   describe.skipIf(noBroker !== undefined)(`into Kafka${noBroker ? `: ${noBroker}` : ''}`, () => {
     beforeAll(async () => {
@@ -128,7 +128,7 @@ describe.skipIf(noDovecot !== undefined)(`from Dovecot${noDovecot ? `: ${noDovec
       console.log(
         `drained ${receipt.delivered} messages, ${receipt.bytes} bytes in ${receipt.seconds} s`,
       )
-    }, 300_000)
+    }, 900_000)
 
     it.skipIf(noCorpus !== undefined)(
       `real mail with deletion: every byte once${noCorpus ? `: ${noCorpus}` : ''}`,
@@ -141,7 +141,7 @@ describe.skipIf(noDovecot !== undefined)(`from Dovecot${noDovecot ? `: ${noDovec
         expect(await dovecot.files()).toEqual([])
         expectDrained(receipt, hashes.length, hashes.length)
       },
-      300_000,
+      900_000,
     )
   })
 })

@@ -60,6 +60,6 @@ describe.skipIf(noDovecot !== undefined)(
       }
       expect(sum).toEqual({ delivered: MESSAGES, deleted: MESSAGES })
       expect(stops).toBeGreaterThan(0)
-    }, 180_000)
+    }, 540_000)
   },
 )

@@ -166,7 +166,7 @@ describe('amount', () => {
     const listing = client.uidlAll(() => {
       entries += 1
       if (entries === 1) first = pushed
-    }, 150_000)
+    }, 450_000)
     await settle()
     await settle()
     const before = process.memoryUsage().rss

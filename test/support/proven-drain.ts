@@ -62,7 +62,7 @@ export interface ProvenDrain extends Partial<Omit<Pop3ServerOptions, 'mailbox' |
 const SHORT: Partial<Pop3SourceOptions> = {
   ...{ greetingTimeoutMs: 150, capaTimeoutMs: 150, authTimeoutMs: 400, commandTimeoutMs: 400 },
   ...{ idleTimeoutMs: 250, quitTimeoutMs: 400, tlsTimeoutMs: 400 },
-  ...{ retryInitialMs: 1, retryPatienceMs: 2000, openPatienceMs: 300, lookDelaysMs: [3, 6, 30] },
+  ...{ retryInitialMs: 1, retryPatienceMs: 2000, openPatienceMs: 3000, lookDelaysMs: [3, 6, 30] },
 }
 
 const HANG_MS = 30_000

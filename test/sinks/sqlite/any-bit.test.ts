@@ -70,6 +70,6 @@ describe('fault 71: any bit of a row of the ledger', () => {
       }
       expect(wrong).toEqual([])
     },
-    240_000,
+    720_000,
   )
 })

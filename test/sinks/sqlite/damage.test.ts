@@ -34,7 +34,7 @@ describe('fault 70, 71: a ledger that is not whole any more is refused, or says 
     })
     expect(wrong).toEqual([])
     expect(refused).toBeGreaterThan(100)
-  }, 240_000)
+  }, 720_000)
 
   it('with a bit flipped', async () => {
     const random = new Random(71)
@@ -51,7 +51,7 @@ describe('fault 70, 71: a ledger that is not whole any more is refused, or says 
     // What is free, and the mail itself, of which the ledger says nothing.
     expect(sound).toBeGreaterThan(50)
     expect(refused).toBeGreaterThan(50)
-  }, 240_000)
+  }, 720_000)
 })
 
 describe('what SQLite takes for sound', () => {

@@ -129,9 +129,9 @@ describe('reading', () => {
   })
 
   it('case 82, fault 110: a server that drops silent sessions keeps this one, because NOOP comes in time', async () => {
-    const server = await serve(3, { behaviour: { idleTimeoutMs: 300 } })
+    const server = await serve(3, { behaviour: { idleTimeoutMs: 1000 } })
     const sink = new MemorySink()
-    sink.beforeWrite = () => sleep(1000)
+    sink.beforeWrite = () => sleep(2500)
     const receipt = await drainInto(server, sink, { source: { keepAliveMs: 100 } })
     expect(receipt).toMatchObject({ delivered: 3, verifiedGone: 3, sessions: 3 })
   })

@@ -106,11 +106,11 @@ const quickly = (name: keyof typeof likenesses, change = {}) =>
   likeness(name, { behaviour: { loginDelay: undefined, ...change } })
 
 describe('case 96: nothing is lost or doubled, whatever the server does and wherever the drain dies', () => {
-  it('every switch alone, without and with a crash', { timeout: 120_000 }, async () => {
+  it('every switch alone, without and with a crash', { timeout: 360_000 }, async () => {
     expect(await proveAll(deviations.flatMap(alone))).toEqual([])
   })
 
-  it('random pairs of switches, half of them with a crash', { timeout: 120_000 }, async () => {
+  it('random pairs of switches, half of them with a crash', { timeout: 360_000 }, async () => {
     expect(await proveAll(randomPairs(120, 1939))).toEqual([])
   })
 
@@ -135,7 +135,7 @@ describe('case 96: nothing is lost or doubled, whatever the server does and wher
       return [...plain, ...mixed]
     })
     expect(await proveAll(cases)).toEqual([])
-  }, 120_000)
+  }, 360_000)
 
   it('a death at every write, before and after it was applied', async () => {
     const cases = Array.from({ length: 6 }, (_, i) => i + 1).flatMap((write) =>
@@ -218,7 +218,7 @@ describe('case 96: mail of an earlier run', () => {
     const options = { source: { compare: 'headers' }, keptBefore: true } as const
     const cases = [...eachWith(options), ...likenessesWith(options), ...deathsWith(options)]
     expect(await proveAll(cases)).toEqual([])
-  }, 120_000)
+  }, 360_000)
 
   for (const quitRemovesRead of [false, true])
     it(`G2: deleted after its time, new mail stays, ${quitRemovesRead ? 'where QUIT removes what was read' : 'where it does not'}`, async () => {
@@ -231,5 +231,5 @@ describe('case 96: mail of an earlier run', () => {
       const others = quitRemovesRead ? [] : likenessesWith(options)
       const cases = [...each, ...others, ...deathsWith(options)]
       expect(await proveAll(cases)).toEqual([])
-    }, 120_000)
+    }, 360_000)
 })

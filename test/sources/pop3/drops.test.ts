@@ -27,12 +27,12 @@ it('each session ends after so many octets: all is drained, and nothing twice', 
 })
 
 it('each session ends after so long: all is drained, and nothing twice', async () => {
-  // A message takes some 5 ms, a session has 400 ms.
-  const count = 240
+  // A message takes some 5 ms, a session has 1.5 s.
+  const count = 800
   const server = await serve(count, { behaviour: { delayMs: 2 } }, body)
   const proxy = createServer((client) => {
     const upstream = connect(server.port, server.host)
-    const end = setTimeout(() => client.destroy(), 400)
+    const end = setTimeout(() => client.destroy(), 1500)
     client.pipe(upstream).pipe(client)
     for (const socket of [client, upstream])
       socket

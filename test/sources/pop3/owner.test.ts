@@ -100,9 +100,9 @@ describe('G15: a destination that is away when it is asked who owns the mailbox'
 
   it('is waited for, with NOOP so that the session lives, and then mail is deleted', async () => {
     const server = await serve(COUNT)
-    const until = performance.now() + 600
     const sink = Object.assign(new MemorySink(), {
-      confirmOwner: () => (performance.now() < until ? Promise.reject(away()) : Promise.resolve()),
+      confirmOwner: () =>
+        verbsOf(server, 1).includes('NOOP') ? Promise.resolve() : Promise.reject(away()),
     })
     const receipt = await drainInto(server, sink, { source: { keepAliveMs: 100 } })
     expect(receipt).toMatchObject({ delivered: COUNT, verifiedGone: COUNT })

@@ -149,6 +149,6 @@ describe('many messages', () => {
         raws.length / 20,
       )
     },
-    120_000,
+    360_000,
   )
 })

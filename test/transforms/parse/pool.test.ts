@@ -52,7 +52,7 @@ describe('G12, fault 111: mail that breaks its parser', () => {
         expect(await outcomes(pool, around(poison))).toEqual(expected(why))
       }
     },
-    60_000,
+    180_000,
   )
 
   it('the headers of such a message are there all the same', async () => {
