@@ -178,7 +178,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'Kafka: a ledger that speaks of another topic is believed',
     breaks: 'L',
-    choice: { destination: 'kafka', deletion: 'delete', kinds: ['replaced', 'error-before'] },
+    choice: { destination: 'kafka', deletion: 'delete', kinds: ['replaced'] },
     change: [kafka('proof.ts'), 'return { offsets, lost }', 'return { offsets, lost: new Map() }'],
   },
   {
@@ -231,7 +231,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'of several messages of one unique-id the first are taken for those that are known',
     breaks: 'XP',
-    choice: { server: 'uidlOf 7', deletion: 'keep' },
+    choice: { destination: 'transactional', server: 'uidlOf 7', deletion: 'keep' },
     change: [pop3('work.ts'), 'if (byBytes) this.ambiguous.add(uidl)', ''],
   },
   {
