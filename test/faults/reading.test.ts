@@ -51,10 +51,10 @@ it('fault 24: LIST says 2^63: refused, in one line', async () => {
 describe('RETR', () => {
   it('fault 32: the line goes silent in the middle of a message, and stays open', async () => {
     const server = await serve(6, {}, () => 'x'.repeat(500))
-    const proxy = await FaultProxy.start({
+    const proxy: FaultProxy = await FaultProxy.start({
       port: server.port,
-      fault: (connection) =>
-        connection === 1 ? { from: 'server', octets: 2500, then: 'swallow' } : undefined,
+      fault: () =>
+        proxy.strikes === 0 ? { from: 'server', octets: 2500, then: 'swallow' } : undefined,
     })
     onTestFinished(() => proxy.close())
     const sink = new MemorySink()

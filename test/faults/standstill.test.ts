@@ -22,6 +22,7 @@ const options = {
     ...{ greetingTimeoutMs: 60 * MINUTE, commandTimeoutMs: 60 * MINUTE },
     ...{ idleTimeoutMs: 60 * MINUTE, capaTimeoutMs: 60 * MINUTE, authTimeoutMs: 60 * MINUTE },
     ...{ quitTimeoutMs: 60 * MINUTE, minBytesPerSecond: 0 },
+    ...{ connectTimeoutMs: 60 * MINUTE, openPatienceMs: 60 * MINUTE },
   },
 }
 

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { type Server, type Socket, connect, createServer } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { FaultProxy, type FaultProxyOptions, type LineFault } from '../../src/testing/index.ts'
+import { FaultProxy, type FaultProxyOptions, type OctetFault } from '../../src/testing/index.ts'
 
 const open: { close(): unknown }[] = []
 afterEach(async () => {
@@ -119,7 +119,7 @@ it('what ends badly on one side ends badly on the other', async () => {
 })
 
 /** What the client of an echo that is told `said` hears, and how that ended. */
-async function hear(fault: LineFault, said: string): Promise<{ heard: string; ended: boolean }> {
+async function hear(fault: OctetFault, said: string): Promise<{ heard: string; ended: boolean }> {
   let served = ''
   const proxy = await behind(
     (socket) => socket.on('data', (chunk) => (served += String(chunk))).pipe(socket),
@@ -129,10 +129,11 @@ async function hear(fault: LineFault, said: string): Promise<{ heard: string; en
   let heard = ''
   socket.on('data', (chunk) => (heard += String(chunk))).on('end', () => socket.end())
   socket.write(said)
-  const ended = await Promise.race([
-    closed(socket).then(() => true),
-    new Promise<boolean>((resolve) => setTimeout(resolve, 200, false)),
-  ])
+  const whenEnded = closed(socket).then(() => true)
+  await expect.poll(() => [proxy.strikes, heard.length]).toEqual([1, fault.octets])
+  // What is swallowed ends nothing, ever; 200 ms stand for that.
+  const quiet = new Promise<boolean>((resolve) => setTimeout(resolve, 200, false))
+  const ended = await (fault.then === 'reset' ? whenEnded : Promise.race([whenEnded, quiet]))
   expect(proxy.strikes).toBe(1)
   expect(proxy.passedByConnection).toEqual([{ client: served.length, server: heard.length }])
   return { heard, ended }

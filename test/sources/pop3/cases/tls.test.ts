@@ -12,7 +12,7 @@ async function drainOverStls(behaviour: Behaviour) {
   const sink = new MemorySink()
   const drained = drainInto(server, sink, {
     source: {
-      ...{ tls: 'stls', ca: cert, servername: NAME, tlsTimeoutMs: 200 },
+      ...{ tls: 'stls', ca: cert, servername: NAME, tlsTimeoutMs: 2000 },
       ...{ openPatienceMs: 50, retryPatienceMs: 50 },
     },
   })
