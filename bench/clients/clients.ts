@@ -15,9 +15,6 @@ import { serveScript } from './server.ts'
 const CLIENTS = ['maildrain', 'node-pop3', 'poplib', 'mailpop3', 'yapople'] as const
 export type Client = (typeof CLIENTS)[number]
 
-const TIMEOUT_MS = 1500
-const LIMIT_MS = 8000
-
 export interface Waits {
   /** Milliseconds that clients are told to wait at most, where they can be told. */
   readonly timeoutMs: number
@@ -25,7 +22,7 @@ export interface Waits {
   readonly limitMs: number
 }
 
-const WAITS: Waits = { timeoutMs: TIMEOUT_MS, limitMs: LIMIT_MS }
+const WAITS: Waits = { timeoutMs: 1500, limitMs: 8000 }
 
 interface Outcome {
   readonly outcome: 'done' | 'crash' | 'absent' | 'hang'
@@ -111,8 +108,8 @@ function report(rows: readonly Row[]): string {
   )
   return `# POP3 clients through the same torture, ${today()}
 
-A scripted server on loopback, one process for each client and case, killed after ${LIMIT_MS / 1000} s; ${machine()}. Clients are told
-to wait ${TIMEOUT_MS} ms at most where they can be told. A client that gives text is right when UTF-8 or Latin-1 makes the exact
+A scripted server on loopback, one process for each client and case, killed after ${WAITS.limitMs / 1000} s; ${machine()}. Clients are told
+to wait ${WAITS.timeoutMs} ms at most where they can be told. A client that gives text is right when UTF-8 or Latin-1 makes the exact
 bytes of it, and may leave out a message's last CRLF. Time, on a machine in use, and memory
 (largest resident set, Node.js included) are of one run. The cases are in [bench/clients/cases.ts](../../bench/clients/cases.ts).
 

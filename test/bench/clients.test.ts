@@ -5,8 +5,8 @@ import { makeCertificates } from '../../bench/clients/certificates.ts'
 import { torture } from '../../bench/clients/clients.ts'
 import { newDirectory, noOpenssl } from '../support/cli.ts'
 
-/** The benchmark is for a quiet machine. */
-const PATIENT = { timeoutMs: 4000, limitMs: 60_000 } as const
+/** The benchmark is for a quiet machine: both of its times, 2.7 and 2.5 times as long. */
+const PATIENT = { timeoutMs: 4000, limitMs: 20_000 } as const
 
 describe.skipIf(noOpenssl !== undefined)('maildrain/pop3 through the torture of clients', () => {
   const certificates = noOpenssl === undefined ? makeCertificates(newDirectory()) : undefined

@@ -19,7 +19,7 @@ const stateDir = mkdtempSync(join(tmpdir(), 'maildrain-stop-state-'))
 /** Whatever waits for this waits for ever, as far as a test is concerned. */
 const FOR_EVER_MS = 60_000
 /** Much less than a default grace, and more than a busy machine takes for nothing. */
-const AT_ONCE_MS = 9000
+const AT_ONCE_MS = 3000
 
 interface Stopping extends DrainTest {
   readonly server?: Partial<Pop3ServerOptions>
