@@ -11,13 +11,12 @@ const wanting = noDiskImage ?? notFull
 describe.skipIf(wanting !== undefined)(`power cuts${wanting ? `: ${wanting}` : ''}`, () => {
   it(`fault 58: ${CUTS} times at random moments: nothing that has left the server is lost, nothing is doubled`, async () => {
     let [cuts, late] = [0, 0]
-    for (let seed = 1; cuts < CUTS; seed += 1) {
-      const round = await powerCutRound({ messages: MESSAGES, cuts: CUTS - cuts, seed })
+    // A cut before anything was deleted has nothing to lose, and chance alone does not rule out ten of these.
+    for (let seed = 1; cuts < CUTS || late === 0; seed += 1) {
+      const round = await powerCutRound({ messages: MESSAGES, cuts: CUTS - (cuts % CUTS), seed })
       expect(round).toMatchObject({ lost: 0, doubled: 0, left: 0 })
       cuts += round.cuts
       late += round.late
     }
-    // A cut before anything was deleted would have nothing to lose.
-    expect(late).toBeGreaterThan(0)
   }, 540_000)
 })

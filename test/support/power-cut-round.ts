@@ -37,8 +37,8 @@ const DISK_MIB = 48
 const SESSION = 25
 /** Of each cut in five: before or while the file is made. */
 const EARLY_MS = [100, 700] as const
-/** Else after at most so many commands of that run, whatever time a busy machine takes for them: some sessions. */
-const LATE_COMMANDS = 200
+/** Else after at most so many commands of that run, whatever time a busy machine takes for them: three sessions or four. */
+const LATE_COMMANDS = 500
 /** And so long after the command, for what is under way between two of them. */
 const LATE_MS = [0, 30] as const
 
