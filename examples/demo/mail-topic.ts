@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { messageKey } from '../../src/identity.ts'
 import { silentLogger } from '../../src/logger.ts'
+import type { ConsumedRecord } from '../../src/sinks/kafka/client.ts'
 import { KafkajsClient } from '../../src/sinks/kafka/kafkajs-client.ts'
 import { kafkaSinkOptions } from '../../src/sinks/kafka/options.ts'
 import type { Mailbox } from '../../src/testing/index.ts'
@@ -53,7 +54,7 @@ export class MailTopic implements Destination {
 
   async count(): Promise<number> {
     let count = 0
-    await this.#each(() => (count += 1))
+    await this.#each(() => (count += 1), false)
     return count
   }
 
@@ -89,9 +90,10 @@ export class MailTopic implements Destination {
     await this.#broker.stop()
   }
 
-  #each(onRecord: (key: string, value: Buffer) => void): Promise<void> {
-    return eachCommitted([...this.#broker.brokers], this.#topic, ({ key, value }) => {
+  #each(onRecord: (key: string, value: Buffer) => void, settle = true): Promise<void> {
+    const meet = ({ key, value }: ConsumedRecord) => {
       if (value !== null) onRecord(key, value)
-    })
+    }
+    return eachCommitted([...this.#broker.brokers], this.#topic, meet, settle)
   }
 }

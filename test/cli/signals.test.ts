@@ -7,13 +7,15 @@ import {
   type Pop3ServerOptions,
   startPop3Server,
 } from '../../src/testing/index.ts'
+import { awakeMs } from '../support/awake.ts'
 import { type CliRun, messagesIn, newDirectory, runCli, startCli } from '../support/cli.ts'
 import { smallMailbox, smallMessage } from '../support/drains.ts'
 
 let server: Pop3Server
 afterEach(() => server.close())
 
-const COUNT = 200
+/** More than the hundred that a client asks for at once, twice: whatever stands still meanwhile, some are not asked for. */
+const COUNT = 400
 const slowly = { delayMs: (verb: string) => (verb === 'RETR' ? 20 : 0) }
 
 const until = async (condition: () => boolean): Promise<void> => {
@@ -90,10 +92,10 @@ describe('a signal', () => {
     const { path, args, receipt } = await setup({ stallMessages: () => 5 })
     const { child, result } = startCli(['drain', ...args, '--stop-grace-seconds', '0'])
     await until(() => retrs() > 0)
-    const begun = performance.now()
+    const begun = awakeMs()
     child.kill('SIGTERM')
     expect((await result).code).toBe(143)
-    expect(performance.now() - begun).toBeLessThan(5000)
+    expect(awakeMs() - begun).toBeLessThan(5000)
     expect(receipt()).toMatchObject({ delivered: 0, deleted: 0 })
     await completes(args, path)
   })
@@ -105,10 +107,10 @@ describe('a signal', () => {
     await until(() => retrs() > 50)
     run.child.kill('SIGTERM')
     await said
-    const begun = performance.now()
+    const begun = awakeMs()
     run.child.kill('SIGTERM')
     expect((await run.result).code).toBe(143)
-    expect(performance.now() - begun).toBeLessThan(3000)
+    expect(awakeMs() - begun).toBeLessThan(3000)
     expect(server.remaining()).toBe(COUNT)
     await completes(args, path)
   })
@@ -146,10 +148,10 @@ describe('maildrain watch', () => {
     const deleted = server.sessions
     await until(() => server.sessions > deleted + 1)
     await new Promise((resolve) => setTimeout(resolve, 300))
-    const begun = performance.now()
+    const begun = awakeMs()
     run.child.kill('SIGTERM')
     const { code, lines, stdout } = await run.result
-    expect(performance.now() - begun).toBeLessThan(3000)
+    expect(awakeMs() - begun).toBeLessThan(3000)
     expect(code).toBe(143)
     expect(receipt()).toMatchObject({
       ...{ delivered: 4, deleted: 4, verifiedGone: 4, failedPolls: 0, remaining: 0 },

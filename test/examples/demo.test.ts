@@ -3,12 +3,23 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { newDirectory } from '../support/cli.ts'
 
-it('the demo drains, is killed, resumes, and proves that nothing was lost', () => {
-  const main = join(import.meta.dirname, '../../examples/demo/main.ts')
-  const dir = newDirectory()
+const main = join(import.meta.dirname, '../../examples/demo/main.ts')
+
+function demo(dir: string): string {
   const args = ['--import', 'tsx', main, '--messages', '1500', '--profile', 'small', '--dir', dir]
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  return stdout
+}
+
+it('the demo drains, is killed, resumes, and proves that nothing was lost', () => {
+  let dir = newDirectory()
+  let stdout = demo(dir)
+  // Half of so little is over in a moment, which whoever is to kill it may miss on a busy machine.
+  for (let tries = 1; tries < 10 && stdout.includes('before it could be killed'); tries += 1) {
+    dir = newDirectory()
+    stdout = demo(dir)
+  }
   const [drained, checked, look] = stdout.trimEnd().split('\n').slice(-3)
   expect(drained).toMatch(
     /^drained 1,500 messages, 6\.\d MB in [\d.]+ s, \d+ sessions, killed and resumed once$/,

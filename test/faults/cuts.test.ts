@@ -6,7 +6,11 @@ import { it } from 'vitest'
 import { cutAtOctets, cutAtReplies, silenceAtOctets } from '../support/cut-suite.ts'
 import { notFull } from '../support/full.ts'
 
-it('fault 8: the line is cut after every octet, in both directions', () => cutAtOctets({}), 900_000)
+it(
+  'fault 8: the line is cut after every octet, in both directions',
+  () => cutAtOctets({}),
+  2_700_000,
+)
 
 it(
   'fault 9: the line is cut before and after the reply to each command',

@@ -5,7 +5,7 @@ import { drainInto } from '../support/drains.ts'
 import { holds, until } from '../support/faults.ts'
 import { knownMailbox } from '../support/known-mailbox.ts'
 import { MemorySink } from '../support/memory-sink.ts'
-import { proveDrain, sha256 } from '../support/proven-drain.ts'
+import { PATIENT, proveDrain, sha256 } from '../support/proven-drain.ts'
 
 describe('QUIT is -ERR', () => {
   it('fault 13: and nothing was removed, for a while', async () => {
@@ -32,12 +32,15 @@ describe.each([
     await holds({ behaviour: () => behaviour })
     for (let n = 1; n <= 5; n += 1)
       for (const when of ['before', 'after'] as const) {
-        const proof = await proveDrain({ behaviour, crash: { write: n, when } })
+        const proof = await proveDrain({ behaviour, crash: { write: n, when }, source: PATIENT })
         expect(proof).toMatchObject({ lost: [], doubled: [], premature: [], left: [] })
       }
     for (let command = 1; command < 120; command += 3) {
       const dropAfterCommands = until(3)(command)
-      const proof = await proveDrain({ behaviour: { ...behaviour, dropAfterCommands } })
+      const proof = await proveDrain({
+        behaviour: { ...behaviour, dropAfterCommands },
+        source: PATIENT,
+      })
       expect(proof).toMatchObject({ lost: [], doubled: [], premature: [], left: [] })
     }
   })

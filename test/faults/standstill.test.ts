@@ -1,6 +1,7 @@
 /** Fault 110: a destination that stands still for an hour of a clock on which an hour takes six seconds. */
 import { expect, it } from 'vitest'
 import { SinkError } from '../../src/errors.ts'
+import { awakeClock } from '../support/awake.ts'
 import { drainInto, serve, smallMessage } from '../support/drains.ts'
 import { fastClock } from '../support/fast-clock.ts'
 import { mostHeld } from '../support/live-memory.ts'
@@ -30,7 +31,7 @@ const options = {
 async function scene(third: () => Promise<void>) {
   const server = await serve(
     COUNT,
-    { behaviour: { idleTimeoutMs: (25 * MINUTE) / TIMES } },
+    { behaviour: { idleTimeoutMs: (25 * MINUTE) / TIMES }, clock: awakeClock },
     () => BODY,
   )
   const sink = new MemorySink()

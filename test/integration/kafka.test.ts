@@ -337,7 +337,7 @@ describe.skipIf(noBroker !== undefined)(`Kafka${noBroker ? `: ${noBroker}` : ''}
   }) => {
     skip(!broker.controllable, 'the broker of MAILDRAIN_TEST_KAFKA is not ours to stop')
     const sink = await openSink(undefined, 4000)
-    await sink.write(batchOf(...messages(10).slice(0, 5)))
+    await persist(sink, batchOf(...messages(10).slice(0, 5)), 50)
     await broker.pause()
     const writing = persist(sink, batchOf(...messages(10).slice(5)), 50)
     await new Promise((resolve) => setTimeout(resolve, 5000))

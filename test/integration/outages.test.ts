@@ -88,9 +88,13 @@ describe.skipIf(wanting !== undefined)(`outages${wanting ? `: ${wanting}` : ''}`
     `of the broker${withoutControl ? `: ${withoutControl}` : ''}`,
     () => {
       it(`G1, G15, fault 78: down for ${DOWN_MS / 1000} s in the middle: the drain waits, deletes nothing meanwhile, and finishes`, async () => {
-        const run = start()
+        const line = await FaultProxy.start({ port: dovecot.port })
+        const run = start(line.port)
         await underWay()
+        // Until the broker is gone no more mail comes, however quick the drain is.
+        line.silence(true)
         await broker.kill()
+        line.silence(false)
         // What is on its way to the server by now was durable before.
         const left = await settled()
         await pause(DOWN_MS)
@@ -98,6 +102,7 @@ describe.skipIf(wanting !== undefined)(`outages${wanting ? `: ${wanting}` : ''}`
         expect((await dovecot.files()).length).toBe(left)
         await broker.restart()
         await expectDrained(run)
+        await line.close()
       }, 900_000)
 
       it('G15: shut down in order, and started again', async () => {
@@ -121,7 +126,8 @@ describe.skipIf(wanting !== undefined)(`outages${wanting ? `: ${wanting}` : ''}`
       it('G15: not there yet when the drain starts', async () => {
         await broker.shutDown()
         const run = start()
-        await pause(4000)
+        // Not more, as a busy machine needs most of the 30 s that a destination is waited for to start a broker.
+        await pause(2000)
         expect(run.child.exitCode).toBeNull()
         await broker.restart()
         await expectDrained(run)

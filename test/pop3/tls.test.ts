@@ -143,10 +143,9 @@ describe.skipIf(noOpenssl !== undefined)(`certificates${why}`, () => {
       socket.on('data', (data) => {
         const text = data.toString('latin1')
         if (text === 'CAPA\r\n') socket.write('+OK\r\nSTLS\r\n.\r\n')
-        else if (text === 'STLS\r\n') {
-          socket.write('+OK\r\n')
-          setTimeout(() => socket.write('+OK\r\nSASL PLAIN\r\n.\r\n'), 30)
-        }
+        else if (text === 'STLS\r\n') socket.write('+OK\r\n')
+        // The ClientHello.
+        else socket.write('+OK\r\nSASL PLAIN\r\n.\r\n')
       })
     })
     const error = await rejection(connect(port, { tls: 'stls', ca: ca.cert }))

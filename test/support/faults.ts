@@ -4,7 +4,7 @@ import { MaildrainError } from '../../src/errors.ts'
 import type { Behaviour, Pop3Server } from '../../src/testing/index.ts'
 import { type DrainTest, drainInto } from './drains.ts'
 import type { MemorySink } from './memory-sink.ts'
-import { type Crash, type Proof, type ProvenDrain, proveDrain } from './proven-drain.ts'
+import { type Crash, PATIENT, type Proof, type ProvenDrain, proveDrain } from './proven-drain.ts'
 
 /** For the first so many sessions: then the fault is over. */
 export const until =
@@ -30,8 +30,9 @@ export interface Held extends Omit<ProvenDrain, 'behaviour' | 'crash'> {
  * Drains whole, and once more after it died before and after a write: nothing lost, nothing doubled, no other bytes, nothing
  * deleted too early, and nothing left but what is to stay. Returns the drain that did not die.
  */
-export async function holds({ behaviour, stay = [], ...options }: Held): Promise<Proof> {
+export async function holds({ behaviour, stay = [], ...held }: Held): Promise<Proof> {
   const proofs: Proof[] = []
+  const options = { ...held, source: { ...PATIENT, ...held.source } }
   for (const crash of CRASHES) {
     const proof = await proveDrain({ ...options, behaviour: behaviour(), crash })
     const { lost, doubled, foreign, premature, left, stopped } = proof

@@ -88,13 +88,13 @@ export class ImapMailbox {
 
   /** Waits for the account, which some servers make after they listen (GreenMail), and its INBOX (Cyrus: by CREATE). */
   async exists(): Promise<void> {
-    for (let attempt = 0; ; attempt += 1)
+    for (const deadline = Date.now() + 300_000; ;)
       try {
         await this.#with((imap) => imap.ask('CREATE INBOX'))
         await this.count()
         return
       } catch (error) {
-        if (attempt === 50) throw error
+        if (Date.now() > deadline) throw error
         await new Promise((resolve) => setTimeout(resolve, 100))
       }
   }

@@ -113,9 +113,7 @@ async function stopped({ pid }: ChildProcess): Promise<boolean> {
   const tasks = `/proc/${pid}/task`
   const states = (): string[] => {
     try {
-      return readdirSync(tasks).map(
-        (task) => /\) (\S)/.exec(readFileSync(`${tasks}/${task}/stat`, 'utf8'))?.[1] ?? 'X',
-      )
+      return readdirSync(tasks).map((task) => stateOf(`${tasks}/${task}/stat`))
     } catch {
       return ['X']
     }
@@ -125,6 +123,15 @@ async function stopped({ pid }: ChildProcess): Promise<boolean> {
     if (now.every((state) => state === 'T')) return true
     if (now.some((state) => state === 'X' || state === 'Z')) return false
     await pause(1)
+  }
+}
+
+/** A thread that has ended meanwhile does not run, and stands not still either. */
+function stateOf(stat: string): string {
+  try {
+    return /\) (\S)/.exec(readFileSync(stat, 'utf8'))?.[1] ?? 'R'
+  } catch {
+    return 'R'
   }
 }
 

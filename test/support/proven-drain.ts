@@ -67,6 +67,11 @@ const SHORT: Partial<Pop3SourceOptions> = {
 
 const HANG_MS = 30_000
 
+/** Of a drain that is to come to its end: a machine that pauses for seconds must not use the patience up. */
+export const PATIENT: Partial<Pop3SourceOptions> = {
+  ...{ retryPatienceMs: HANG_MS - 5000, openPatienceMs: HANG_MS - 5000 },
+}
+
 /** Drains with deletion, once more after the crash if there is one, and looks at every message. */
 export async function proveDrain(options: ProvenDrain = {}): Promise<Proof> {
   const { messages = 24, crash, source, keptBefore, fresh = 0, clock, meanwhile } = options

@@ -101,11 +101,11 @@ export interface Drained {
 
 /** A database, and runs of the built command that drain a server into it with deletion. */
 export class DrainTarget {
-  readonly #server: Pop3Server
+  readonly #server: Pick<Pop3Server, 'port' | 'tlsPort' | 'caFile'>
   readonly #directory = newDirectory()
   readonly #path = join(this.#directory, 'mail.db')
 
-  constructor(server: Pop3Server) {
+  constructor(server: Pick<Pop3Server, 'port' | 'tlsPort' | 'caFile'>) {
     this.#server = server
   }
 

@@ -28,10 +28,11 @@ export function straced({ calls, fault, files = [], log }: Injection): string[] 
   return ['strace', '-f', ...filter, '-y', '-qq', ...what, ...only, '-o', log]
 }
 
-/** The call that was meddled with, as strace writes it; undefined when there was none. */
-export function injectedIn(log: string): string | undefined {
+/** The call that was meddled with, as strace writes it, and those after it; undefined when there was none. */
+export function injectedIn(log: string): { call?: string; later: readonly string[] } {
   const lines = readFileSync(log, 'utf8').split('\n')
-  return lines.find((line) => line.includes('(INJECTED)'))
+  const at = lines.findIndex((line) => line.includes('(INJECTED)'))
+  return at < 0 ? { later: [] } : { call: lines[at]!, later: lines.slice(at + 1) }
 }
 
 /** A SQLite file and what lies beside it. */

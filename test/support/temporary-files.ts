@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -8,5 +8,7 @@ export default async function setup(): Promise<() => Promise<void>> {
   // A mailbox in it is served by another user.
   await chmod(directory, 0o755)
   process.env.TMPDIR = directory
+  process.env.MAILDRAIN_TEST_PORTS = join(directory, 'ports')
+  await mkdir(process.env.MAILDRAIN_TEST_PORTS)
   return () => rm(directory, { recursive: true, force: true })
 }

@@ -38,6 +38,9 @@ export async function makeTopic(
   )
 }
 
+/** For the next record of those that are to come. */
+const PATIENCE_MS = 120_000
+
 /**
  * SHA-256 of the raw bytes of every committed record, sorted. Reads a little longer than it takes to see `count` of them,
  * so that a duplicate would be seen too.
@@ -53,7 +56,7 @@ export async function readTopic(
   await consumer.connect()
   await consumer.subscribe({ topic, fromBeginning: true })
   await new Promise<void>((resolve, reject) => {
-    let quiet = setTimeout(resolve, 20_000)
+    let quiet = setTimeout(resolve, PATIENCE_MS)
     consumer
       .run({
         eachMessage: ({ partition, message }) => {
@@ -62,7 +65,7 @@ export async function readTopic(
             reject(new Error('the header says another hash'))
           hashes.set(`${partition}:${message.offset}`, hash)
           clearTimeout(quiet)
-          quiet = setTimeout(resolve, hashes.size >= count ? 1500 : 20_000)
+          quiet = setTimeout(resolve, hashes.size >= count ? 1500 : PATIENCE_MS)
           return Promise.resolve()
         },
       })
@@ -72,14 +75,28 @@ export async function readTopic(
   return [...hashes.values()].sort()
 }
 
-/** Every record that is committed by now, partition by partition, of a topic of any size. */
+/** A transaction is over for who ended it before its markers are in all partitions. */
+async function untilSettled(client: KafkajsClient, topic: string): Promise<void> {
+  for (;;) {
+    const [offsets, ends] = [await client.offsets(topic), await client.ends(topic)]
+    if (offsets.every(({ partition, stable }) => stable === ends.get(partition))) return
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+/**
+ * Every record that is committed by now, partition by partition, of a topic of any size.
+ * @param settle whether it waits until no transaction is open: one that a killed process has left is open for a minute
+ */
 export async function eachCommitted(
   brokers: string[],
   topic: string,
   onRecord: (record: ConsumedRecord) => void,
+  settle = true,
 ): Promise<void> {
   const client = new KafkajsClient(kafkaSinkOptions.parse({ brokers, topic }), silentLogger)
   const { signal } = new AbortController()
+  if (settle) await untilSettled(client, topic)
   for (const { partition, low, stable } of await client.offsets(topic))
     await client.read({
       ...{ topic, partition, from: low, to: stable, signal },

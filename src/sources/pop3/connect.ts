@@ -130,8 +130,9 @@ export class Connector {
 
   async #tryOpen(): Promise<Pop3Client> {
     const { clock, stopping } = this.#context
-    const early = this.#logins.last + this.#logins.delayMs - clock.monotonic()
-    if (early > 0) await sleep(clock, early, stopping)
+    const early = () => this.#logins.last + this.#logins.delayMs - clock.monotonic()
+    // Again, because a timer may fire up to 2 ms early, and a server that counts exactly then refuses the login.
+    for (let ms = early(); ms > 0; ms = early()) await sleep(clock, ms, stopping)
     this.#connectedAt = clock.monotonic()
     const client = await Pop3Client.connect(this.#clientOptions(), {
       ...{ clock, signal: stopping, connect: this.#transport },

@@ -4,7 +4,11 @@ import type { Choice } from '../setting.ts'
 
 const [choice = '{}', seconds = '10', last = 'Infinity'] = process.argv.slice(2)
 const begun = performance.now()
-const elapsed = (): number => performance.now() - begun
+/** Without what others on this machine took: a second of it is a second of its own at most. */
+const elapsed = (): number => {
+  const { user, system } = process.cpuUsage()
+  return Math.min(performance.now() - begun, (user + system) / 1000)
+}
 
 async function hunt() {
   let schedules = 0

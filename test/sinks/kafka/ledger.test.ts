@@ -93,7 +93,7 @@ describe('one drainer (G11)', () => {
       }
       throw away()
     }
-    await expect(openSink(broker, { openPatienceMs: 2000 })).rejects.toMatchObject({
+    await expect(openSink(broker, { openPatienceMs: 30_000 })).rejects.toMatchObject({
       code: 'MAILDRAIN_SINK_FENCED',
       exitCode: 7,
     })

@@ -1,6 +1,7 @@
 /** Numbered cases of listing and reading that only a whole drain can show. */
 import { describe, expect, it } from 'vitest'
 import type { Pop3Event } from '../../../src/testing/index.ts'
+import { awakeClock } from '../../support/awake.ts'
 import { delivered, drainInto, serve, smallMessage, texts } from '../../support/drains.ts'
 import { MemorySink } from '../../support/memory-sink.ts'
 
@@ -105,7 +106,10 @@ describe('reading', () => {
     const events: Pop3Event[] = []
     const server = await serve(
       12,
-      { onEvent: (event) => events.push(event), behaviour: { idleTimeoutMs: 400 } },
+      {
+        ...{ onEvent: (event: Pop3Event) => events.push(event), clock: awakeClock },
+        behaviour: { idleTimeoutMs: 400 },
+      },
       () => 'x'.repeat(400_000),
     )
     const sink = new MemorySink()
@@ -129,7 +133,7 @@ describe('reading', () => {
   })
 
   it('case 82, fault 110: a server that drops silent sessions keeps this one, because NOOP comes in time', async () => {
-    const server = await serve(3, { behaviour: { idleTimeoutMs: 1000 } })
+    const server = await serve(3, { behaviour: { idleTimeoutMs: 1000 }, clock: awakeClock })
     const sink = new MemorySink()
     sink.beforeWrite = () => sleep(2500)
     const receipt = await drainInto(server, sink, { source: { keepAliveMs: 100 } })

@@ -4,7 +4,13 @@ import { exitCodeOf } from '../../../src/pipeline/receipt.ts'
 import { likeness, likenesses } from '../../../src/testing/index.ts'
 import { type Deviation, type Expectation, deviations } from '../../support/deviations.ts'
 import { notFull } from '../../support/full.ts'
-import { type Crash, type Proof, type ProvenDrain, proveDrain } from '../../support/proven-drain.ts'
+import {
+  type Crash,
+  PATIENT,
+  type Proof,
+  type ProvenDrain,
+  proveDrain,
+} from '../../support/proven-drain.ts'
 
 /** Drains at a time; most of their time is waiting. */
 const AT_ONCE = 4
@@ -46,12 +52,15 @@ function faults({ name, expect: expected }: Case, proof: Proof): string[] {
   return found
 }
 
+const optionsOf = ({ expect: expected, options }: Case): ProvenDrain =>
+  expected === 'drains' ? { ...options, source: { ...PATIENT, ...options.source } } : options
+
 async function proveAll(cases: readonly Case[]): Promise<string[]> {
   const found: string[] = []
   const waiting = [...cases]
   const work = async () => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
-      found.push(...faults(next, await proveDrain(next.options)))
+      found.push(...faults(next, await proveDrain(optionsOf(next))))
   }
   await Promise.all(Array.from({ length: AT_ONCE }, work))
   return found

@@ -55,7 +55,7 @@ describe('G7: deletion is verified', () => {
       sink.afterWrite = () => {
         if (++commits > 2) server.setBehaviour({ loseQuitReply: undefined })
       }
-      const done = drainInto(server, sink, { source: { retryPatienceMs: 2000 } })
+      const done = drainInto(server, sink, { source: { retryPatienceMs: 60_000 } })
       setTimeout(() => server.setBehaviour({ loseQuitReply: undefined }), 300)
       const receipt = await done
       expect(sink.records).toHaveLength(10)

@@ -110,11 +110,11 @@ const probes: Record<keyof LineBehaviour, () => Promise<void>> = {
     expect(await one.rest()).toBe('-ERR Unknown command.\r\n')
   },
   idleTimeoutMs: async () => {
-    const one = await client({ idleTimeoutMs: 40 })
+    const one = await client({ idleTimeoutMs: 400 })
     expect(await one.rest()).toBe('-ERR Disconnected for inactivity.\r\n')
   },
   idleSilent: async () => {
-    const one = await client({ idleTimeoutMs: 40, idleSilent: true })
+    const one = await client({ idleTimeoutMs: 400, idleSilent: true })
     expect(await one.rest()).toBe('')
   },
   unreadTimeoutMs: async () => {
