@@ -29,7 +29,9 @@ export const demoFlags = z.strictObject({
     .int()
     .min(1)
     .optional()
-    .describe('Fail when memory in the last fifth is that much above memory between 10 and 30 %.')
+    .describe(
+      'Exit with 3 when memory in the last fifth is that much above memory between 10 and 30 %.',
+    )
     .meta({ placeholder: 'N' }),
 })
 

@@ -5,6 +5,7 @@ import { type AddressInfo, type Socket, connect, createServer } from 'node:net'
 import { expect, it, onTestFinished } from 'vitest'
 import { FaultProxy } from '../../src/testing/index.ts'
 import { freePort } from '../fixtures/free-port.ts'
+import { awakeMs } from '../support/awake.ts'
 import { delivered, drainInto, serve, texts } from '../support/drains.ts'
 import { endsWith, holds, until } from '../support/faults.ts'
 import { MemorySink } from '../support/memory-sink.ts'
@@ -120,10 +121,12 @@ it('fault 5: the greeting comes a byte at a time: its deadline is that of the li
   // Half a minute for the whole of it, and never a quarter of a second without an octet.
   const greeting = `+OK ${'x'.repeat(300)}`
   const server = await serve(3, { behaviour: { greeting, bytesPerSecond: slowly } })
+  const started = awakeMs()
   const error = await endsWith(server, new MemorySink(), {
     source: { greetingTimeoutMs: 250, openPatienceMs: 0 },
   })
   expect(error).toMatchObject({ code: 'MAILDRAIN_POP3_TIMEOUT', exitCode: 4 })
+  expect(awakeMs() - started).toBeLessThan(2000)
 })
 
 it('fault 6: the greeting is -ERR, and then it is not', async () => {

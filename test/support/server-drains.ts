@@ -99,13 +99,15 @@ export interface Drained {
   readonly seconds: number
 }
 
+type Address = Pick<Pop3Server, 'port' | 'tlsPort' | 'caFile'>
+
 /** A database, and runs of the built command that drain a server into it with deletion. */
 export class DrainTarget {
-  readonly #server: Pick<Pop3Server, 'port' | 'tlsPort' | 'caFile'>
+  readonly #server: Address
   readonly #directory = newDirectory()
   readonly #path = join(this.#directory, 'mail.db')
 
-  constructor(server: Pick<Pop3Server, 'port' | 'tlsPort' | 'caFile'>) {
+  constructor(server: Address) {
     this.#server = server
   }
 

@@ -3,7 +3,7 @@
  * that is made to disturb.
  */
 import { readFileSync } from 'node:fs'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { MaildrainError } from '../../src/errors.ts'
 import { Pop3Client, type Pop3ClientOptions } from '../../src/pop3/index.ts'
 import { FaultProxy } from '../../src/testing/index.ts'
@@ -132,6 +132,7 @@ function suiteOf(kind: ServerKind): void {
     const expected = expectedOf(await readPlainly(server, kind.settles), kind.ownHeaders)
     // The line is this process: while it stands still, the drain does not get to its end unseen.
     const line = await FaultProxy.start({ port: server.port })
+    onTestFinished(() => line.close())
     const target = new DrainTarget({
       ...{ port: line.port, tlsPort: server.tlsPort, caFile: server.caFile },
     })
@@ -148,7 +149,6 @@ function suiteOf(kind: ServerKind): void {
     expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' })
     expect(compare(expected, hashes(target.raw()))).toEqual(EQUAL)
     expect(await server.count()).toBe(0)
-    await line.close()
     console.log(`${kind.name}: killed with ${between} of ${count} written`)
   }, 300_000)
 
